@@ -1,0 +1,59 @@
+"""``build_info.yml`` into its frozen value."""
+
+from __future__ import annotations
+
+from mcc.core.checks import whole
+from mcc.core.document import Document, Place
+from mcc.core.unfit import Unfit, found
+from mcc.errors import ConfigError
+from mcc.model.build import BuildInfo
+from mcc.model.problem import Problem
+
+
+def to_build_info(document: Document) -> BuildInfo:
+    """What the pipeline wrote; other keys are ignored. Raises ConfigError with all that is wrong.
+
+    A program writes this file, so that bare words and numbers are taken as the text that they are.
+    """
+    reader = _Reader(document)
+    info = BuildInfo(
+        number=reader.number("build_number"),
+        branch=reader.text("branch"),
+        commit=reader.text("commit_sha"),
+        committer=reader.text("committer", "name"),
+        message=reader.text("committer", "commit_message") or reader.text("commit_message"),
+    )
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return info
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[Problem] = []
+
+    def _value(self, place: Place) -> object:
+        value: object = self._document.data
+        for part in place:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    def number(self, *place: str) -> int | None:
+        value = self._value(place)
+        try:
+            return None if value is None else whole(0)(value)
+        except Unfit as error:
+            self.problems.append(self._document.problem(place, error.message, error.help))
+            return None
+
+    def text(self, *place: str) -> str | None:
+        value = self._value(place)
+        if value is None:
+            return None
+        written = self._document.texts.get(place, value)
+        if isinstance(written, str):
+            return written
+        error = found(value, "text")
+        self.problems.append(self._document.problem(place, error.message, error.help))
+        return None

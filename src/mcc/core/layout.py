@@ -1,0 +1,131 @@
+"""Every path of a site, named once.
+
+::
+
+    BASE/
+      api/vrs-…/        ui/vrs-…/          versions of the components
+      current-api       current-ui         links to the live versions
+      .venv -> venvs/…  venvs/…/           environments, each built where it stays
+      pyproject.toml    uv.lock            the live release's
+      domains/<domain>/data.db, data.db    databases
+      data/ logs/ scripts/ backups/        what lives longer than a release
+      .mcc/                                what mcc knows
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+VERSION = re.compile(r"vrs-(\d{4}-\d{2}-\d{2}T\d{6})")
+_FORMAT = "vrs-%Y-%m-%dT%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The paths of one site; ``base`` is ``REMOTE_BASE``."""
+
+    base: Path
+
+    @property
+    def environment(self) -> Path:
+        return self.base / ".venv"
+
+    @property
+    def environments(self) -> Path:
+        return self.base / "venvs"
+
+    @property
+    def scripts(self) -> Path:
+        return self.base / "scripts"
+
+    @property
+    def logs(self) -> Path:
+        return self.base / "logs"
+
+    @property
+    def data(self) -> Path:
+        return self.base / "data"
+
+    @property
+    def domains(self) -> Path:
+        return self.base / "domains"
+
+    @property
+    def single_database(self) -> Path:
+        return self.base / "data.db"
+
+    def database(self, domain: str) -> Path:
+        """The database of one domain."""
+        return self.domains / domain / "data.db"
+
+    @property
+    def variables(self) -> Path:
+        """``.env``: secrets of the site, mode 0600."""
+        return self.base / ".env"
+
+    @property
+    def own(self) -> Path:
+        """``.mcc``: belongs to the deploy user alone."""
+        return self.base / ".mcc"
+
+    @property
+    def lock(self) -> Path:
+        return self.own / "lock"
+
+    @property
+    def ledger(self) -> Path:
+        return self.own / "releases.jsonl"
+
+    @property
+    def journals(self) -> Path:
+        return self.own / "journal"
+
+    def journal(self, run: str) -> Path:
+        """The journal of a run that has not ended."""
+        return self.journals / f"{run}.jsonl"
+
+    def kept(self, run: str) -> Path:
+        """Where a run keeps what it replaces, until it has ended."""
+        return self.journals / f"{run}.kept"
+
+    @property
+    def runs(self) -> Path:
+        return self.own / "runs"
+
+    def record(self, run: str) -> Path:
+        """All events of a run, for those who ask later."""
+        return self.runs / f"{run}.jsonl"
+
+    @property
+    def tools(self) -> Path:
+        return self.own / "tool"
+
+    def tool(self, version: str) -> Path:
+        """One version of mcc itself, kept with the site."""
+        return self.tools / version
+
+    @property
+    def tool_command(self) -> Path:
+        """The site's own ``mcc``."""
+        return self.own / "bin" / "mcc"
+
+    @property
+    def notes(self) -> Path:
+        """Which files mcc itself put into folders that others use too."""
+        return self.own / "placed.json"
+
+
+def version_name(now: datetime, taken: set[str]) -> str:
+    """A new version's name: the UTC second, later than every name that is taken.
+
+    Two deploys in one second get two names, and a clock that went back never gives an older one.
+    """
+    newest = max((name for name in taken if VERSION.fullmatch(name)), default="")
+    name = now.strftime(_FORMAT)
+    if name > newest:
+        return name
+    later = datetime.strptime(newest, _FORMAT) + timedelta(seconds=1)
+    return later.strftime(_FORMAT)

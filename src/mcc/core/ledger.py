@@ -1,0 +1,122 @@
+"""``releases.jsonl``: what happened to each release, one JSON line an event.
+
+Lines are only ever added. What is live, good or failed is read from here alone, never from
+a folder's name or time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mcc.model.build import BuildInfo
+from mcc.model.release import Release, State
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ledger:
+    """All releases in the order in which they were first named; ``bad_lines`` could not be read."""
+
+    releases: tuple[Release, ...] = ()
+    bad_lines: tuple[int, ...] = ()
+
+    @property
+    def live(self) -> Release | None:
+        """The release that the last commit made live."""
+        return next((release for release in self.releases if release.state == "live"), None)
+
+    def get(self, name: str) -> Release | None:
+        """The release of that name, or None."""
+        return next((release for release in self.releases if release.name == name), None)
+
+    def standing(self) -> tuple[Release, ...]:
+        """Live and good releases, newest commit last."""
+        return tuple(release for release in self.releases if release.state in ("live", "good"))
+
+    def with_live(self, release: Release) -> Ledger:
+        """What the ledger will say when ``release`` is live."""
+        others = (
+            dataclasses.replace(other, state="good") if other.state == "live" else other
+            for other in self.releases
+            if other.name != release.name
+        )
+        return dataclasses.replace(self, releases=(*others, dataclasses.replace(release, state="live")))
+
+
+def read(text: bytes) -> Ledger:
+    """Fold the lines into releases.
+
+    A last line without its end was never finished and does not count; other lines that are no
+    JSON objects are named in ``bad_lines``.
+    """
+    releases: dict[str, Release] = {}
+    bad: list[int] = []
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            _apply(releases, json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            bad.append(number)
+    return Ledger(tuple(releases.values()), tuple(bad))
+
+
+def live_line(release: Release) -> bytes:
+    """The line that makes a release the live one."""
+    return _line({"event": "live", **release_data(release)})
+
+
+def failed_line(release: Release, error: str) -> bytes:
+    """The line that says that a release never came live."""
+    return _line({"event": "failed", **release_data(dataclasses.replace(release, error=error))})
+
+
+def pruned_line(names: Iterable[str], at: str, run: str) -> bytes:
+    """The line that says that releases are no longer on disk."""
+    return _line({"event": "pruned", "releases": list(names), "at": at, "run": run})
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _apply(releases: dict[str, Release], data: dict[str, Any]) -> None:
+    event = data.pop("event")
+    if event == "pruned":
+        for name in data["releases"]:
+            if name in releases:
+                releases[name] = dataclasses.replace(releases[name], state="pruned")
+        return
+    release = release_from(data, "live" if event == "live" else "failed")
+    if event == "live":
+        for name, other in releases.items():
+            if other.state == "live":
+                releases[name] = dataclasses.replace(other, state="good")
+        releases.pop(release.name, None)  # the newest commit stands last
+        releases[release.name] = release
+    elif event == "failed":
+        releases.setdefault(release.name, release)
+
+
+def release_data(release: Release) -> dict[str, Any]:
+    """A release as JSON values; its state is not part of it, events tell that."""
+    data = dataclasses.asdict(release)
+    data.pop("state")
+    return data
+
+
+def release_from(data: Mapping[str, Any], state: State) -> Release:
+    """What :func:`release_data` made, with a state."""
+    values = _known(Release, data)
+    values["build"] = BuildInfo(**_known(BuildInfo, data.get("build") or {}))
+    values["folders"] = tuple(values.get("folders") or ())
+    values["services"] = tuple(values.get("services") or ())
+    values["links"] = tuple((link, target) for link, target in values.get("links") or ())
+    return Release(**{**values, "state": state})
+
+
+def _known(model: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that this version knows; a newer one may have written more."""
+    names = {field.name for field in dataclasses.fields(model)}
+    return {key: value for key, value in data.items() if key in names}

@@ -1,0 +1,78 @@
+"""What a stage is: a deploy, or an operation; and what its parameters say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcc.core.checks import relative_path, whole
+from mcc.core.nearest import did_you_mean
+from mcc.core.unfit import Unfit
+from mcc.errors import ConfigError, UsageError
+from mcc.model.config import Config, Stage
+from mcc.model.problem import Problem
+
+KEEP_BUILDS = 10
+CONF = "conf.yml"
+CLONE_SOURCE = "conf-prod.yml"
+CLONE_TARGET = "conf-dev.yml"
+
+_PREFIXES = ("reset", "clone", "maintenance")
+
+
+def find_stage(config: Config, name: str) -> Stage:
+    """The stage of that name. Raises UsageError with those that there are."""
+    stage = config.stage(name)
+    if stage is not None:
+        return stage
+    names = [stage.name for stage in config.stages]
+    hints = [did_you_mean(name, names), f"stages: {', '.join(names)}"]
+    raise UsageError(f"{config.path.name} has no stage {name}", help="; ".join(filter(None, hints)))
+
+
+def operation(name: str, parameters: Mapping[str, Any]) -> str | None:
+    """Which operation a stage is (``reset``, ``clone``, ``db-backup``, ``maintenance-on``, ...), or None.
+
+    ``parameters.operation`` decides over the name; ``deploy`` there means a deploy.
+    """
+    said = parameters.get("operation")
+    if said is not None:
+        return None if said == "deploy" else str(said)
+    lower = name.lower()
+    for prefix in _PREFIXES:
+        if lower == prefix or lower.startswith(f"{prefix}-"):
+            return lower if prefix == "maintenance" else prefix
+    return lower if lower.startswith("db-") else None
+
+
+def keep_builds(stage: Stage) -> int:
+    """How many good releases stay, the live one included. Raises ConfigError."""
+    value = stage.parameters.get("keep_builds")
+    try:
+        return KEEP_BUILDS if value is None else whole(1)(value)
+    except Unfit as error:
+        raise _wrong(stage, "keep_builds", error) from None
+
+
+def conf_name(stage: Stage) -> str:
+    """The file that holds the stage's conf. Raises ConfigError."""
+    return _file(stage, "conf", CONF)
+
+
+def clone_confs(stage: Stage) -> tuple[str, str]:
+    """The confs that a clone reads from and writes to. Raises ConfigError."""
+    return _file(stage, "conf-source", CLONE_SOURCE), _file(stage, "conf-target", CLONE_TARGET)
+
+
+def _file(stage: Stage, key: str, default: str) -> str:
+    value = stage.parameters.get(key)
+    try:
+        return default if value is None else relative_path(value)
+    except Unfit as error:
+        raise _wrong(stage, key, error) from None
+
+
+def _wrong(stage: Stage, key: str, error: Unfit) -> ConfigError:
+    """For parameters that did not come through the check of the whole file."""
+    place = f"deploy.{stage.name}.parameters.{key}"
+    return ConfigError([Problem("config.yml", stage.line, place, error.message, error.help)])

@@ -1,0 +1,173 @@
+"""``conf-{stage}.yml``: the server and the site of one stage, as frozen values.
+
+The names here are the domain's; the keys in the file (``REMOTE_BASE``, ``DIR_USER``, …)
+and what is allowed in them are written down in :mod:`mcc.core.conf_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+OwnershipMode = Literal["sudo", "acl", "none"]
+Manager = Literal["systemd", "embedded", "none"]
+DatabaseKind = Literal["sqlite", "postgresql", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the site lives. ``base`` is ``REMOTE_BASE``, absolute."""
+
+    base: Path
+    user: str | None = None
+    hosts: tuple[str, ...] = ()
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Whom files belong to, and by which means."""
+
+    mode: OwnershipMode = "sudo"
+    user: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of the application with its own version folder and links.
+
+    ``folder`` holds the versions (``api`` -> ``api/vrs-…``). ``sources`` maps folders of the
+    output to folders of the release (``"ui" -> "."``: its content). ``links`` maps names of
+    links in the site to folders of the release (``current-api -> .``). ``environment``: the
+    release folder gets a ``.venv`` link, and migrations are looked for in it.
+    """
+
+    name: str
+    folder: str
+    sources: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...]
+    environment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A single file of the output, placed in the site at a path relative to its base."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedService:
+    """A service that mcc's own manager runs where there is no systemd.
+
+    ``listen`` (``127.0.0.1:8000``) is held open over restarts, as a ``.socket`` unit does; the
+    command finds the descriptor's number in place of ``{SOCKET_FD}``.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    directory: Path
+    listen: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    log: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What is restarted. ``names`` are passed to the manager letter by letter."""
+
+    manager: Manager = "systemd"
+    names: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    embedded: tuple[EmbeddedService, ...] = ()
+    start_timeout: float = 30.0
+    stable_for: float = 3.0
+    drain_timeout: float = 30.0
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Web services first, then workers."""
+        return self.names + self.workers
+
+
+@dataclass(frozen=True, slots=True)
+class CronJob:
+    """One job: ``# MARKER``, then ``SCHEDULE cd SCRIPTS && ./SCRIPT >> LOGS/LOG 2>&1``.
+
+    ``line`` is a whole crontab line of the project's own; script, log and marker are empty then.
+    """
+
+    schedule: str
+    script: str
+    log: str
+    marker: str
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """How the databases of the site are found and brought forward."""
+
+    kind: DatabaseKind | None = None
+    migrations_dir: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """``BACKUP_*``: kept as read; counts are numbers of copies."""
+
+    enabled: bool = False
+    path: str | None = None
+    daily: int = 7
+    weekly: int = 4
+    monthly: int = 0
+    schedule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """What is asked after the cut-over. ``urls`` None: worked out; empty: no smoke test."""
+
+    health_path: str = "/api/public/health/health"
+    urls: tuple[str, ...] | None = None
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """How the Python environment is made. ``probe`` is a module to import, or None."""
+
+    sync_args: tuple[str, ...] = ()
+    probe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """One stage's whole configuration.
+
+    ``values`` holds every key of the file with its placeholders filled in, for a project's own
+    code; ``secrets`` holds the values that must never be shown. ``warnings`` are for the reader.
+    """
+
+    path: Path
+    server: Server
+    stage: str | None = None
+    ownership: Ownership = Ownership()
+    components: tuple[Component, ...] | None = None
+    site_files: tuple[SiteFile, ...] = ()
+    environment: Environment = Environment()
+    services: Services = Services()
+    api_port: int | None = None
+    protected: bool = False
+    domains: tuple[str, ...] = ()
+    database: Database = Database()
+    backup: Backup = Backup()
+    cron: tuple[CronJob, ...] = ()
+    smoke: Smoke = Smoke()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
