@@ -1,0 +1,64 @@
+"""Whom the files of a site belong to: the specification's ``chown`` and ``chmod`` on fixed paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcc.core.sudo import chmod, chown
+from mcc.errors import CommandFailed
+from mcc.host.ports import Host
+from mcc.model.plan import Facts, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOwnership:
+    """Stands before the steps that make files, and puts owners right on the way back.
+
+    A migration that failed half-way may leave files that the service could not write.
+    """
+
+    paths: tuple[Path, ...]
+    user: str
+    group: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        _own(host, self.paths, self.user, self.group)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Give files to the service user and the deploy user's group, writable by both."""
+
+    paths: tuple[Path, ...]
+    user: str
+    group: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        _own(host, self.paths, self.user, self.group)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        # Once more: what the new release's services wrote must be removable by the deploy user.
+        _own(host, self.paths, self.user, self.group)
+        return None
+
+
+def _own(host: Host, paths: tuple[Path, ...], user: str, group: str) -> None:
+    for path in paths:
+        if host.files.kind(path) not in ("folder", "file"):
+            continue
+        for words in (chown(user, group, path), chmod(path)):
+            done = host.sudo.run(words)
+            if not done.ok:
+                raise CommandFailed(f"sudo {' '.join(words)} ended with exit code {done.code}", log=done.tail(5))

@@ -1,0 +1,77 @@
+"""Writing down what is live, and clearing away what is old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcc.core import ledger
+from mcc.host.lines import append_line
+from mcc.host.ports import Host
+from mcc.model.plan import Facts, Seen
+from mcc.model.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLive:
+    """Say in the ledger that a release is live; once, however often this runs."""
+
+    path: Path
+    release: Release
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        known = host.files.kind(self.path) == "file"
+        live = ledger.read(host.files.read(self.path)).live if known else None
+        if live is None or live.name != self.release.name:
+            append_line(host.files, self.path, ledger.live_line(self.release), 0o644)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None  # it stands behind the commit
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Remove folders that nothing needs any more, and say so in the ledger."""
+
+    folders: tuple[Path, ...]
+    releases: tuple[str, ...]
+    ledger: Path
+    run: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        # The ledger first: a release that is half removed must not be gone back to.
+        if self.releases:
+            now = host.clock.now().isoformat(timespec="seconds")
+            append_line(host.files, self.ledger, ledger.pruned_line(self.releases, now, self.run), 0o644)
+        for number, folder in enumerate(self.folders, 1):
+            host.files.remove_tree(folder)
+            host.listener.progress(number, len(self.folders), "old folders")
+        return {"pruned": len(self.releases)} if self.releases else None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFiles:
+    """Remove single files that are too old to be asked for."""
+
+    files: tuple[Path, ...]
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        for path in self.files:
+            host.files.remove(path)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None

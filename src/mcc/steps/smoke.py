@@ -1,0 +1,58 @@
+"""Asking the real addresses, as a visitor does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcc.errors import SmokeFailed
+from mcc.host.ports import Answer, Host
+from mcc.model.plan import MAY_HOLD_SECRETS, Facts, Seen
+from mcc.steps.log_tail import log_gains, log_sizes
+
+_PAUSE = 0.5
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeTest:
+    """Every address must answer 200 before its ``timeout`` (seconds) is over; asked again until then."""
+
+    urls: tuple[str, ...] = field(metadata={MAY_HOLD_SECRETS: True})
+    timeout: float
+    logs: Path
+
+    def look(self, host: Host) -> Seen:
+        return {"logs": log_sizes(host, self.logs)}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        from concurrent.futures import ThreadPoolExecutor  # slow to import, and not every site is asked
+
+        with ThreadPoolExecutor(min(_AT_ONCE, len(self.urls))) as pool:
+            answers = list(pool.map(lambda url: self._ask(host, url), self.urls))
+        bad = [answer for answer in answers if not answer.ok]
+        if bad:
+            log = (*(_words(answer) for answer in bad), *log_gains(host, self.logs, seen["logs"]))
+            raise SmokeFailed(_summary(bad, len(answers)), log=log)
+        return {"smoke": f"{len(answers)} addresses answer"}
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None
+
+    def _ask(self, host: Host, url: str) -> Answer:
+        deadline = host.clock.monotonic() + self.timeout
+        while True:
+            answer = host.http.get(url, max(1.0, deadline - host.clock.monotonic()))
+            if answer.ok or host.clock.monotonic() + _PAUSE >= deadline:
+                return answer
+            host.clock.sleep(_PAUSE)
+
+
+def _words(answer: Answer) -> str:
+    return f"{answer.url}: {answer.status or ''} {answer.reason}".replace(":  ", ": ").rstrip()
+
+
+def _summary(bad: list[Answer], total: int) -> str:
+    if len(bad) == 1:
+        return f"smoke test: {_words(bad[0])}"
+    return f"smoke test: {len(bad)} of {total} addresses do not answer as they should"
