@@ -1,0 +1,49 @@
+"""``mcc recover``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcc.cli.hands import RealHands
+from mcc.cli.screens.choose import screen_for
+from mcc.core.layout import Site
+from mcc.deploy.recover import dead_runs, recover_all
+from mcc.errors import UsageError
+from mcc.host.clock import RealClock
+from mcc.host.files import RealFiles
+from mcc.host.machine import RealMachine
+
+
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """The lock of the run that called us, by its descriptor."""
+
+    descriptor: int
+
+    def release(self) -> None:
+        return None
+
+
+def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
+    """Recover a site's dead runs; the answer is the exit code."""
+    site = Site(base.absolute())
+    if RealFiles().kind(site.own) != "folder":
+        raise UsageError(f"{site.base} is no site of mcc: it has no .mcc folder")
+    hands = RealHands(screen_for(format))
+    lock = _Inherited(lock_descriptor) if lock_descriptor is not None else hands.lock(site, _holder())
+    try:
+        if not dead_runs(RealFiles(), site):
+            print("nothing to recover")
+        recover_all(site, hands, lock, "it died, and was recovered by hand or after a reboot")
+    finally:
+        lock.release()
+    return 0
+
+
+def _holder() -> dict[str, object]:
+    machine = RealMachine()
+    since = RealClock().now().isoformat(timespec="seconds")
+    return {"what": "recover", "user": machine.user(), "pid": machine.pid(), "since": since}
+
+

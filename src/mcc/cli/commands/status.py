@@ -1,0 +1,141 @@
+"""``mcc status`` and ``mcc releases``: they read, and change nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mcc.core import ledger as ledgers
+from mcc.core.layout import Site
+from mcc.core.ledger import Ledger
+from mcc.errors import UsageError
+from mcc.host.clock import RealClock
+from mcc.host.files import RealFiles
+from mcc.model.release import Release
+
+
+def show_status(stage: str | None, base: Path | None, format: str) -> int:
+    """What is live, what runs, what died. Exit code 3 if a run is stuck or dead."""
+    site = _site(stage, base)
+    answer = _status(site)
+    if format == "json":
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        _print_status(site, answer)
+    return 3 if answer["dead_runs"] else 0
+
+
+def show_releases(stage: str | None, base: Path | None, format: str) -> int:
+    """Every release in the ledger."""
+    site = _site(stage, base)
+    ledger = _ledger(site)
+    if format == "json":
+        rows = [{"state": release.state, **ledgers.release_data(release)} for release in ledger.releases]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    if not ledger.releases:
+        print(f"{site.base}: no releases yet")
+    for release in ledger.releases:
+        mark = "->" if release.state == "live" else "  "
+        print(f"{mark} {release.name}  {release.state:<7} {_build(release):<34} {_by(release)}")
+        if release.error:
+            print(f"     {release.error.splitlines()[0]}")
+    return 0
+
+
+def _site(stage: str | None, base: Path | None) -> Site:
+    if base is None and stage is None:
+        raise UsageError("which site?", help="--site DIR, or --stage S in an output folder")
+    if base is None:
+        base = _base_of(str(stage))
+    site = Site(base.absolute())
+    if RealFiles().kind(site.base) == "absent":
+        raise UsageError(f"there is no site at {site.base}", help="nothing has been deployed there yet")
+    return site
+
+
+def _base_of(stage_name: str) -> Path:
+    from mcc.host.settings import stage_base
+
+    return stage_base(Path.cwd(), stage_name)
+
+
+def _ledger(site: Site) -> Ledger:
+    files = RealFiles()
+    return ledgers.read(files.read(site.ledger)) if files.kind(site.ledger) == "file" else Ledger()
+
+
+def _status(site: Site) -> dict[str, Any]:
+    from mcc.host.lock import holder_of
+
+    ledger = _ledger(site)
+    live = ledger.live
+    held = holder_of(site.lock)
+    open_runs = [name.removesuffix(".jsonl") for name in RealFiles().names(site.journals) if name.endswith(".jsonl")]
+    return {
+        "site": str(site.base),
+        "live": {"state": live.state, **ledgers.release_data(live)} if live else None,
+        "links": {link: _target(site.base / link) for link, _ in live.links} if live else {},
+        "changed_links": [link for link, to in live.links if _target(site.base / link) != to] if live else [],
+        "can_go_back_to": [release.name for release in ledger.releases if release.state == "good"],
+        "last_failure": _last_failure(ledger),
+        "held_by": held,
+        "dead_runs": [] if held else open_runs,
+        "bad_ledger_lines": list(ledger.bad_lines),
+    }
+
+
+def _target(link: Path) -> str | None:
+    files = RealFiles()
+    return files.read_link(link) if files.kind(link) == "link" else None
+
+
+def _last_failure(ledger: Ledger) -> dict[str, str] | None:
+    failed = [release for release in ledger.releases if release.state == "failed"]
+    if not failed:
+        return None
+    return {"release": failed[-1].name, "at": failed[-1].at, "error": failed[-1].error}
+
+
+def _print_status(site: Site, answer: dict[str, Any]) -> None:
+    ledger = _ledger(site)
+    live = ledger.live
+    print(f"site      {site.base}")
+    if live is None:
+        print("live      nothing yet")
+    else:
+        print(f"live      {live.name}, for {_ago(live.at)} (since {live.at})")
+        print(f"build     {_build(live)}, {_by(live)}")
+        print("links     " + ", ".join(f"{link} -> {target}" for link, target in answer["links"].items()))
+    if answer["can_go_back_to"]:
+        kept = answer["can_go_back_to"]
+        print(f"kept      {len(kept)} earlier {'release' if len(kept) == 1 else 'releases'}, the newest {kept[-1]}")
+    if answer["last_failure"]:
+        failure = answer["last_failure"]
+        print(f"failed    {failure['release']}: {failure['error'].splitlines()[0] if failure['error'] else '?'}")
+    under_way = answer["held_by"] or answer["dead_runs"]
+    for link in () if under_way else answer["changed_links"]:
+        print(f"warning   {link} is not what {live.name if live else ''} made it: somebody changed it")
+    if answer["held_by"]:
+        print(f"running   {answer['held_by']}")
+    for run in answer["dead_runs"]:
+        print(f"dead      the run {run} did not end; the next deploy recovers it, or: mcc recover --site {site.base}")
+
+
+def _build(release: Release) -> str:
+    return str(release.build) if release.build.branch or release.build.number is not None else "no build information"
+
+
+def _by(release: Release) -> str:
+    return f"by {release.by}" + (f", stage {release.stage}" if release.stage else "")
+
+
+def _ago(at: str) -> str:
+    seconds = int((RealClock().now() - datetime.fromisoformat(at)).total_seconds())
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {word}{'s' if count != 1 else ''}"
+    return f"{max(0, seconds)} seconds"

@@ -1,0 +1,109 @@
+"""The real host, lock, signals, processes and screen, put together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+from mcc.core.layout import Site
+from mcc.core.masking import Masker
+from mcc.deploy.hands import Lock
+from mcc.engine.run import Sink
+from mcc.host import guardian, toolbox
+from mcc.host.clock import RealClock
+from mcc.host.commands import RealCommands
+from mcc.host.crontab import SystemCrontab
+from mcc.host.early import EarlyInterpreter
+from mcc.host.event_log import EventLog
+from mcc.host.files import RealFiles
+from mcc.host.http import RealHttp
+from mcc.host.lock import SiteLock
+from mcc.host.machine import RealMachine
+from mcc.host.ports import Commands, Host
+from mcc.host.ports import Services as ServicesPort
+from mcc.host.signals import Interrupts, RealInterrupts
+from mcc.host.sqlite import SqliteDatabases
+from mcc.host.sudo import RealSudo
+from mcc.host.uv import RealUv
+from mcc.model.conf import Services
+from mcc.model.event import Event
+
+
+class RealHands:
+    """This process on this machine. ``screen`` shows events as the reader wants them.
+
+    ``early`` answers which interpreter a project has, where that was asked before.
+    """
+
+    def __init__(self, screen: Callable[[Masker], Sink], early: EarlyInterpreter | None = None) -> None:
+        self._screen = screen
+        self._early = early
+
+    def host(self, site: Site, services: Services, run: str = "", lock: Lock | None = None) -> Host:
+        inherit = (lock.descriptor,) if lock else ()
+        commands = RealCommands(inherit, {guardian.MARK: run} if run else {})
+        sudo = RealSudo(commands)
+        return Host(
+            files=RealFiles(),
+            commands=commands,
+            sudo=sudo,
+            services=_manager(site, services, commands, sudo),
+            crontab=SystemCrontab(commands),
+            http=RealHttp(),
+            sqlite=SqliteDatabases(),
+            uv=RealUv(commands, commands.find("uv") or "uv", self._early),
+            clock=RealClock(),
+            machine=RealMachine(),
+            listener=_Words(),
+        )
+
+    def lock(self, site: Site, holder: Mapping[str, object]) -> Lock:
+        return SiteLock.take(site.lock, holder)
+
+    def tool(self, site: Site) -> toolbox.Tool:
+        return toolbox.tool_for(site)
+
+    def install_tool(self, site: Site, tool: toolbox.Tool, host: Host) -> None:
+        toolbox.install(site, tool, host.files, host.commands)
+
+    def sink(self, site: Site, run: str, masker: Masker) -> Sink:
+        screen, record = self._screen(masker), EventLog(site.record(run), masker.mask_data)
+
+        def both(event: Event) -> None:
+            record.add(event)
+            screen(event)
+
+        return both
+
+    def interrupts(self) -> Interrupts:
+        return RealInterrupts()
+
+    def guarded(self, run: str, work: Callable[[], int], rescue: Callable[[str], int]) -> int:
+        return guardian.guarded(run, work, rescue)
+
+
+def _manager(site: Site, services: Services, commands: Commands, sudo: RealSudo) -> ServicesPort:
+    if services.manager == "embedded":
+        from mcc.host.embedded import Embedded
+
+        return Embedded(site.base, services.embedded, commands, say=_Words().say)
+    if services.manager == "none":
+        from mcc.host.nomanager import NoManager
+
+        return NoManager()
+    from mcc.host.systemd import Systemd
+
+    return Systemd(commands, sudo, RealMachine().user())
+
+
+class _Words:
+    """What is said outside a run, on standard error."""
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        return None

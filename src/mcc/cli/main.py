@@ -1,0 +1,167 @@
+"""The command line. Whatever a command needs is imported when it runs: ``--help`` stays quick."""
+
+from __future__ import annotations
+
+import enum
+import gc
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mcc.version import __version__
+
+app = typer.Typer(
+    name="mcc",
+    help="Mission Control: brings a new release of a web application live, and knows the way back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 failed, the code is as it was; 2 nothing was started; 3 stuck; 4 site is held.",
+)
+
+
+class Format(enum.StrEnum):
+    """How a run is shown."""
+
+    auto = "auto"
+    live = "live"
+    plain = "plain"
+    jsonl = "jsonl"
+
+
+class Answer(enum.StrEnum):
+    """How an answer is shown."""
+
+    text = "text"
+    json = "json"
+
+
+StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
+SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"mcc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+@app.command(short_help="Bring the release in this folder live.")
+def deploy(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, read only, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Bring the release in this folder live; a deploy that fails leaves the code as it was."""
+    from mcc.host.early import ask_early
+
+    early = ask_early(output)  # before what takes long to import
+    from mcc.cli.commands.deploy import run_deploy
+
+    raise typer.Exit(run_deploy(output, stage, plan, format.value, early))
+
+
+@app.command(short_help="What is live, since when, from which build.")
+def status(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+) -> None:
+    """What is live since when, from which build; whether a run is under way or has died."""
+    from mcc.cli.commands.status import show_status
+
+    raise typer.Exit(show_status(stage, site, format.value))
+
+
+@app.command(short_help="All releases of a site.")
+def releases(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+) -> None:
+    """The releases of a site and what became of them, newest last."""
+    from mcc.cli.commands.status import show_releases
+
+    raise typer.Exit(show_releases(stage, site, format.value))
+
+
+@app.command(short_help="End runs that died: undo or finish them.")
+def recover(
+    site: Annotated[Path, typer.Option(metavar="DIR", help="The site: its REMOTE_BASE.")],
+    format: Annotated[Format, typer.Option(help="How to show what is done.")] = Format.auto,
+    lock_descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Bring runs that died to their end: back before their commit, forward after it."""
+    from mcc.cli.commands.recover import run_recover
+
+    raise typer.Exit(run_recover(site, format.value, lock_descriptor))
+
+
+@app.command(short_help="The JSON Schema of the files you write.")
+def schema(
+    file: Annotated[str, typer.Argument(metavar="[config|conf]", help="Which file's schema.")] = "conf",
+) -> None:
+    """The JSON Schema of config.yml or conf-STAGE.yml, for editors."""
+    from mcc.cli.commands.schema import show_schema
+
+    raise typer.Exit(show_schema(file))
+
+
+@app.command(short_help="Watch a sample application being deployed.")
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's folder for a look around.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to work; a temporary folder if not given.")
+    ] = None,
+) -> None:
+    """Deploy a sample application under load, beside the usual script, and show what visitors got."""
+    from mcc.cli.commands.demo import run_demo
+
+    raise typer.Exit(run_demo(keep, folder))
+
+
+def main() -> None:
+    """``mcc``: errors that mcc understands become one message and an exit code."""
+    _run(app)
+
+
+def run_as_script() -> None:
+    """``mcc_deploy.py``: the deploy command alone."""
+    script = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    script.command(context_settings={"help_option_names": ["-h", "--help"]})(deploy)
+    _run(script)
+
+
+def _run(program: typer.Typer) -> None:
+    from mcc.errors import MccError
+
+    try:
+        program()
+    except MccError as error:
+        from mcc.cli.screens.errors import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    finally:
+        gc.freeze()  # nothing is collected on the way out: the last collections cost more than some commands

@@ -1,0 +1,48 @@
+"""Which screen a reader gets: a live view in a terminal, plain lines in a log, JSON lines for a program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from mcc.core.masking import Masker
+from mcc.engine.run import Sink
+from mcc.host.machine import RealMachine
+from mcc.model.event import Event
+
+
+def screen_for(format: str) -> Callable[[Masker], Sink]:
+    """The maker of a sink for ``auto``, ``live``, ``plain`` or ``jsonl``."""
+    if format == "auto":
+        format = "live" if sys.stdout.isatty() and (RealMachine().variable("TERM") or "dumb") != "dumb" else "plain"
+
+    def make(masker: Masker) -> Sink:
+        return _never_failing(_sink(format, masker))
+
+    return make
+
+
+def _sink(format: str, masker: Masker) -> Sink:
+    if format == "jsonl":
+        from mcc.cli.screens.jsonl import JsonLines
+
+        return JsonLines(sys.stdout, masker).show
+    if format == "live":
+        from mcc.cli.screens.live import Live
+
+        return Live(masker).show
+    from mcc.cli.screens.plain import Plain
+
+    return Plain(sys.stdout, masker).show
+
+
+def _never_failing(show: Sink) -> Sink:
+    """A reader that went away (a closed terminal, a full log disk) must not end a deploy half-way."""
+
+    def safe(event: Event) -> None:
+        try:
+            show(event)
+        except OSError:
+            return
+
+    return safe

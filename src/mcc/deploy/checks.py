@@ -1,0 +1,246 @@
+"""Everything that would stop a deploy, found before anything is touched."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcc.core.sudo import required, way_out
+from mcc.deploy.plan import owned_paths
+from mcc.deploy.request import Request
+from mcc.deploy.situation import Situation, has_python, is_alembic, migrations_source
+from mcc.errors import Refused, RightsError, SiteError
+from mcc.host.ports import Host
+
+_ROOM = 64 * 1024 * 1024
+_INODES = 1000
+
+
+def check_request(request: Request, host: Host) -> None:
+    """What can be known before the site is looked at. Raises Refused with all that is wrong."""
+    _raise(itertools.chain(_base(request, host), _programs(request, host), _lock_file(request, host)))
+
+
+def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
+    """What the plan needs of the site and the machine; the answer are warnings. Raises Refused."""
+    _raise(
+        itertools.chain(
+            _components(s, host), _scripts(s, host), _links(s, host), _database(s, host), _room(s, host),
+            _services(s, host), _secrets(s), _reach(s, host), _cron(s),
+        )
+    )  # fmt: skip
+    missing = tuple(_missing_rights(s, host))
+    if missing:
+        user = host.machine.user()
+        what = "\n".join(f"  sudo {' '.join(words)}" for words in missing)
+        raise RightsError(f"{user} may not run what this deploy needs:\n{what}", help=way_out(user, *missing))
+    return tuple(_warnings(s, host))
+
+
+def _raise(problems: Iterator[Refused]) -> None:
+    found = list(problems)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        texts = (f"{error.message} ({error.help})" if error.help else error.message for error in found)
+        raise SiteError("\n".join(texts))
+
+
+def _base(request: Request, host: Host) -> Iterator[Refused]:
+    base = request.site.base
+    place = base
+    while host.files.kind(place) == "absent":
+        place = place.parent
+    if host.files.kind(place) not in ("folder", "link"):
+        yield SiteError(f"REMOTE_BASE {base}: {place} is a {host.files.kind(place)}, not a folder")
+    elif not host.files.may_write(place):
+        user = host.machine.user()
+        yield SiteError(f"REMOTE_BASE {base}: {user} may not write in {place}", help=f"as root: chown {user} {place}")
+
+
+def _programs(request: Request, host: Host) -> Iterator[Refused]:
+    if has_python(request, host.files) and host.commands.find("uv") is None:
+        yield SiteError(
+            "uv is not installed, and the release needs an environment",
+            help="put the uv program on the PATH of the deploy user",
+        )
+
+
+def _lock_file(request: Request, host: Host) -> Iterator[Refused]:
+    has = {name: host.files.kind(request.output / name) == "file" for name in ("pyproject.toml", "uv.lock")}
+    if has["pyproject.toml"] and not has["uv.lock"]:
+        yield SiteError(f"{request.output}: pyproject.toml has no uv.lock beside it", help="run uv lock when building")
+
+
+def _components(s: Situation, host: Host) -> Iterator[Refused]:
+    if not s.components:
+        yield SiteError(
+            f"{s.request.output} holds nothing to deploy: no api/, shared/, worker/, migrations/ or ui/",
+            help="build first, or name the folders with COMPONENTS",
+        )
+    for component in s.components:
+        for source, _ in component.sources:
+            if host.files.kind(s.request.output / source) != "folder":
+                yield SiteError(f"the component {component.name} needs {source}/, which is not in {s.request.output}")
+    yield from _vanished(s)
+
+
+def _vanished(s: Situation) -> Iterator[Refused]:
+    """A part that the live release has and this output has not is more likely forgotten than meant."""
+    if s.request.conf.components is not None:
+        return  # said in so many words
+    live = s.ledger.live
+    now = {link for component in s.components for link, _ in component.links}
+    for link, target in live.links if live else ():
+        if link not in now:
+            yield SiteError(
+                f"the live release has {link} ({target}), and this output brings nothing for it",
+                help="build it again, or name the components with COMPONENTS",
+            )
+
+
+def _scripts(s: Situation, host: Host) -> Iterator[Refused]:
+    for job in s.request.conf.cron:
+        if job.script and job.script not in s.script_names and host.files.kind(s.site.scripts / job.script) != "file":
+            yield SiteError(f"the cron job {job.marker} runs {job.script}, which is not in scripts/ of the output")
+    for file in s.request.conf.site_files:
+        if host.files.kind(s.request.output / file.source) != "file":
+            yield SiteError(f"SITE_FILES: {file.source} is not in {s.request.output}")
+
+
+def _links(s: Situation, host: Host) -> Iterator[Refused]:
+    for component in s.components:
+        for link, _ in component.links:
+            kind = host.files.kind(s.site.base / link)
+            if kind not in ("absent", "link"):
+                yield SiteError(
+                    f"{s.site.base / link} is a {kind}, not a link", help="move it away, then deploy again"
+                )
+    if s.environment and host.files.kind(s.site.environment) not in ("absent", "link"):
+        yield SiteError(
+            f"{s.site.environment} is a real environment, as an older script made it, not a link",
+            help="this version cannot take such a site over; keep the script, or use another REMOTE_BASE",
+        )
+
+
+def _database(s: Situation, host: Host) -> Iterator[Refused]:
+    conf, component = s.request.conf, s.environment_component
+    if conf.database.kind == "postgresql":
+        yield SiteError(
+            "DATABASE: postgresql: this version of mcc migrates SQLite only",
+            help="say DATABASE: none and run the migrations with the project's own script",
+        )
+    if conf.database.kind is not None or component is None:
+        return
+    source = migrations_source(s.request, component)
+    here = source is not None and host.files.kind(source[1]) == "folder"
+    if (here and source is not None and is_alembic(host.files, source[1])) or _speaks_of_postgresql(s.request):
+        yield SiteError(
+            f"{conf.path.name}: which database is it? The migrations or other keys speak of PostgreSQL or alembic",
+            help="add the line DATABASE: none (migrations are run by your own script), or DATABASE: sqlite",
+        )
+
+
+def _speaks_of_postgresql(request: Request) -> bool:
+    values = request.conf.values
+    url = str(values.get("DATABASE_URL", ""))
+    return url.startswith(("postgres", "${")) or bool({"DB_HOST", "DATABASE_SCHEMA"} & set(values))
+
+
+def _room(s: Situation, host: Host) -> Iterator[Refused]:
+    size = files = 0
+    for component in s.components:
+        for source, _ in component.sources:
+            if host.files.kind(s.request.output / source) != "folder":
+                continue
+            for entry in host.files.walk(s.request.output / source):
+                size, files = size + entry.size, files + 1
+    space = host.files.space(s.site.base)
+    if space.bytes < size + _ROOM:
+        need, has = (size + _ROOM) / 1e6, space.bytes / 1e6
+        yield SiteError(f"no room: the release needs {need:.0f} MB on the disk of {s.site.base}, {has:.0f} MB are free")
+    if space.inodes < files + _INODES:
+        need_inodes = files + _INODES
+        yield SiteError(f"no inodes: {need_inodes} are needed on the disk of {s.site.base}, {space.inodes} are free")
+
+
+def _services(s: Situation, host: Host) -> Iterator[Refused]:
+    if s.request.conf.services.manager == "none":
+        return
+    for name in s.request.conf.services.all:
+        state = host.services.state(name)
+        if not state.known:
+            yield SiteError(
+                f"the service {name} is not known: {state.words}", help="only root can install it; ask for the unit"
+            )
+
+
+def _secrets(s: Situation) -> Iterator[Refused]:
+    arguments = " ".join(s.request.conf.environment.sync_args)
+    if any(secret in arguments for secret in s.request.conf.secrets):
+        yield SiteError(
+            "UV_SYNC_ARGS holds a secret, which every user could read in the list of processes",
+            help="put it into the environment (UV_INDEX_…_PASSWORD), or into uv.toml",
+        )
+
+
+def _reach(s: Situation, host: Host) -> Iterator[Refused]:
+    """What runs as another user must be able to get at the interpreter and the site."""
+    user = s.request.conf.ownership.user
+    if user is None or s.request.conf.services.manager != "systemd" or user == host.machine.user():
+        return
+    paths = [("the site", s.site.base / "api")]
+    if s.environment:
+        paths.append(("the Python interpreter", Path(dict(s.environment.made_from)["interpreter"])))
+    for what, path in paths:
+        blocked = host.machine.blocked(user, path)
+        if blocked is not None:
+            yield SiteError(
+                f"{user} cannot reach {what} {path}: {blocked} is closed to it",
+                help=f"chmod o+x {blocked}, or install what is needed elsewhere",
+            )
+
+
+def _cron(s: Situation) -> Iterator[Refused]:
+    if s.request.conf.cron and not s.has_crontab:
+        yield SiteError("CRON_JOBS needs the crontab command, which this machine does not have", help="install cron")
+
+
+def _missing_rights(s: Situation, host: Host) -> Iterator[tuple[str, ...]]:
+    # data/ is the application's own: its owner is set where it exists.
+    owned = [path for path in owned_paths(s) if path != s.site.data or host.files.kind(path) != "absent"]
+    return (words for words in required(s.request.conf, owned) if not host.sudo.allows(words))
+
+
+def _warnings(s: Situation, host: Host) -> Iterator[str]:
+    conf = s.request.conf
+    if s.ledger.bad_lines:
+        yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
+    if conf.server.user and conf.server.user != host.machine.user():
+        yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
+    if conf.services.manager == "systemd" and not s.has_crontab:
+        yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
+    yield from _behind_our_back(s, host)
+    yield from _side_files(s, host)
+
+
+def _behind_our_back(s: Situation, host: Host) -> Iterator[str]:
+    live = s.ledger.live
+    for link, target in live.links if live else ():
+        path = s.site.base / link
+        now = host.files.read_link(path) if host.files.kind(path) == "link" else host.files.kind(path)
+        if now != target:
+            yield f"{link} was changed by someone else: it is {now}, and {live.name if live else ''} made it {target}"
+
+
+def _side_files(s: Situation, host: Host) -> Iterator[str]:
+    """SQLite makes -wal and -shm beside a database: who writes it must be able to write the folder."""
+    owner = s.request.conf.ownership
+    if s.databases is None or owner.mode != "sudo" or s.request.conf.domains:
+        return
+    if owner.user and not host.machine.may_make_files(owner.user, s.site.base):
+        yield (
+            f"{owner.user} cannot make files in {s.site.base}, as SQLite needs beside data.db; "
+            f"as root: chown {owner.user}:{owner.group} {s.site.base} && chmod 2775 {s.site.base}"
+        )

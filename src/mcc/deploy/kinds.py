@@ -1,0 +1,25 @@
+"""The steps that a journal of a deploy may hold."""
+
+from __future__ import annotations
+
+from mcc.engine.codec import Kinds, kinds_of
+from mcc.steps.cron import InstallCron
+from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
+from mcc.steps.folders import MakeFolders
+from mcc.steps.leftovers import RemoveLeftovers
+from mcc.steps.link import ReplaceFiles, SwitchLink
+from mcc.steps.migrate import MigrateSqlite
+from mcc.steps.ownership import KeepOwnership, Own
+from mcc.steps.place import PlaceComponent
+from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
+from mcc.steps.smoke import SmokeTest
+
+
+def step_kinds() -> Kinds:
+    """Every step class by its name."""
+    return kinds_of(
+        BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateSqlite, Own,
+        PlaceComponent, ProbeModule, Prune, RecordLive, RemoveFiles, RemoveLeftovers, ReplaceFiles, RestartServices,
+        ServicesBack, ServicesStable, SmokeTest, SwitchLink,
+    )  # fmt: skip

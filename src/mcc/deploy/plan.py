@@ -1,0 +1,256 @@
+"""The whole deploy as a list of steps, on one screen."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.recovery_line import recovery_line
+from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.deploy.situation import Situation
+from mcc.model.build import BuildInfo
+from mcc.model.conf import Component
+from mcc.model.plan import Phase, Plan, PlannedStep, Step
+from mcc.model.release import Release
+from mcc.steps.cron import InstallCron
+from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
+from mcc.steps.folders import MakeFolders
+from mcc.steps.leftovers import RemoveLeftovers
+from mcc.steps.link import ReplaceFiles, SwitchLink
+from mcc.steps.migrate import MigrateSqlite
+from mcc.steps.ownership import KeepOwnership, Own
+from mcc.steps.place import PlaceComponent
+from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.services import Health, RestartServices, ServicesBack, ServicesStable
+from mcc.steps.smoke import SmokeTest
+
+
+def make_plan(s: Situation) -> Plan:
+    """All steps of a deploy. What can fail comes before the cut-over."""
+    before = (
+        *_folders(s),
+        *_place(s),
+        *_environment(s),
+        *_migrate(s),
+        *_own(s),
+        *_cut_over(s),
+        *_restart(s),
+        *_smoke(s),
+        *_stable(s),
+    )  # fmt: skip
+    return Plan(before, (*_record(s), *_prune(s)), s.request.warnings)
+
+
+def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> PlannedStep:
+    return PlannedStep(phase, title, step, optional)
+
+
+def _folders(s: Situation) -> Iterator[PlannedStep]:
+    names = [component.folder for component in s.components]
+    if s.request.conf.domains and s.databases:
+        names.append("domains")
+    files = (*(file.target for file in s.request.conf.site_files), *(f"scripts/{name}" for name in s.script_names))
+    names += ["logs", *(str(Path(file).parent) for file in files)]
+    folders = tuple(s.site.base / name for name in dict.fromkeys(names) if name != ".")
+    yield _step("place", f"folders of {s.site.base}", MakeFolders(folders))
+
+
+def _place(s: Situation) -> Iterator[PlannedStep]:
+    for component in s.components:
+        sources = tuple((s.request.output / source, target) for source, target in component.sources)
+        folder = s.release_folder(component)
+        shown = ", ".join(f"{source}/" for source, _ in component.sources)
+        title = f"{shown} -> {component.folder}/{s.version}"
+        yield _step("place", title, PlaceComponent(folder, sources, _environment_link(s, component)))
+
+
+def _environment_link(s: Situation, component: Component) -> tuple[tuple[str, str], ...]:
+    if not (component.environment and s.environment_folder):
+        return ()
+    return ((".venv", os.path.relpath(s.environment_folder, s.release_folder(component))),)
+
+
+def _environment(s: Situation) -> Iterator[PlannedStep]:
+    component, folder, environment = s.environment_component, s.environment_folder, s.environment
+    if not (component and folder and environment):
+        return
+    conf = s.request.conf.environment
+    what = "use" if environment.whole else "build"
+    build = BuildEnvironment(
+        s.request.output, folder, conf.sync_args, environment.local_packages, environment.made_from,
+        reuse=environment.whole,
+    )  # fmt: skip
+    yield _step("venv", f"{what} venvs/{environment.name}", build)
+    python, release = folder / "bin" / "python", s.release_folder(component)
+    yield _step("venv", "byte-compile the release", CompileRelease(python, (release,)))
+    if conf.probe:
+        yield _step("probe", f"import {conf.probe}", ProbeModule(python, release, conf.probe))
+
+
+def _migrate(s: Situation) -> Iterator[PlannedStep]:
+    if s.request.conf.ownership.mode == "sudo":
+        yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
+    if s.databases is None:
+        return
+    pending = {name for _, names in s.databases.pending for name in names}
+    what = f"{len(pending)} pending" if pending else "nothing pending"
+    where = f"{len(s.databases.databases)} databases" if s.request.conf.domains else "data.db"
+    folder = s.release_folder(s.databases.component) / s.databases.folder
+    yield _step("migrate", f"{where}: {what}", MigrateSqlite(folder, s.databases.databases))
+
+
+def _own(s: Situation) -> Iterator[PlannedStep]:
+    if s.request.conf.ownership.mode == "sudo":
+        owner = s.request.conf.ownership
+        yield _step("own", f"{owner.user}:{owner.group}, group may write", _own_step(s, Own))
+
+
+def _own_step(s: Situation, kind: type[Own] | type[KeepOwnership]) -> Own | KeepOwnership:
+    owner = s.request.conf.ownership
+    return kind(owned_paths(s), owner.user or "", owner.group or "")
+
+
+def owned_paths(s: Situation) -> tuple[Path, ...]:
+    """The fixed paths whose owner a deploy sets; those that are not there are passed over."""
+    names = [component.folder for component in s.components]
+    if s.request.conf.domains:
+        names.append("domains")
+    names += ["logs", "data"]
+    if s.databases and not s.request.conf.domains:
+        names.append("data.db")
+    return tuple(s.site.base / name for name in dict.fromkeys(names))
+
+
+def _cut_over(s: Situation) -> Iterator[PlannedStep]:
+    services, site = s.request.conf.services, s.site
+    if services.all and services.manager != "none":
+        guard = ServicesBack(services.all, _health(s), services.start_timeout)
+        yield _step("cut-over", "remember how the services are", guard)
+    for component in s.components:
+        for link, inside in component.links:
+            target = os.path.normpath(f"{component.folder}/{s.version}/{inside}")
+            yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
+    if s.environment:
+        target = f"venvs/{s.environment.name}"
+        yield _step("cut-over", f".venv -> {target}", SwitchLink(site.environment, target))
+    yield from _site_files(s)
+    yield from _cron(s)
+
+
+def _site_files(s: Situation) -> Iterator[PlannedStep]:
+    output, site = s.request.output, s.site
+    single = [(output / file.source, site.base / file.target) for file in s.request.conf.site_files]
+    if s.environment:
+        single += [(output / name, site.base / name) for name in ("pyproject.toml", "uv.lock")]
+    if single:
+        title = ", ".join(target.name for _, target in single)
+        yield _step("cut-over", title, ReplaceFiles(tuple(single), site.kept(s.run) / "files"))
+    scripts = tuple((output / "scripts" / name, site.scripts / name) for name in s.script_names)
+    if scripts:
+        step = ReplaceFiles(scripts, site.kept(s.run) / "scripts", executable=True)
+        yield _step("cut-over", f"scripts/: {', '.join(s.script_names)}", step)
+
+
+def _cron(s: Situation) -> Iterator[PlannedStep]:
+    if not s.has_crontab:
+        return
+    conf, site = s.request.conf, s.site
+    lines = job_lines(conf.cron, site.scripts, site.logs)
+    if conf.services.manager == "systemd":
+        lines = (*lines, recovery_line(site))
+    jobs = _many(len(conf.cron), "job")
+    older = unquoted_commands(conf.cron, site.scripts, site.logs)
+    yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
+
+
+def _health(s: Situation) -> Health:
+    conf = s.request.conf
+    if conf.api_port is None or not conf.services.names:
+        return Health()
+    return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
+
+
+def _restart(s: Situation) -> Iterator[PlannedStep]:
+    services = s.request.conf.services
+    if services.all and services.manager != "none":
+        step = RestartServices(services.all, _health(s), services.start_timeout, s.site.logs)
+        yield _step("cut-over", f"restart {', '.join(services.all)}", step)
+
+
+def _smoke(s: Situation) -> Iterator[PlannedStep]:
+    urls = smoke_urls(s)
+    if urls:
+        hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
+        step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
+        yield _step("smoke", f"{len(urls)} addresses of {hosts}", step)
+
+
+def smoke_urls(s: Situation) -> tuple[str, ...]:
+    """What is asked after the cut-over: ``SMOKE_URLS``, else the front page and health of each domain."""
+    conf = s.request.conf
+    if conf.smoke.urls is not None:
+        return conf.smoke.urls
+    paths = ("/", conf.smoke.health_path)
+    return tuple(f"https://{domain}{path}" for domain in conf.domains for path in paths)
+
+
+def _stable(s: Situation) -> Iterator[PlannedStep]:
+    services = s.request.conf.services
+    if services.all and services.manager != "none":
+        step = ServicesStable(services.all, services.stable_for, s.site.logs)
+        yield _step("smoke", f"services stay up for {services.stable_for:g} s", step)
+
+
+def new_release(s: Situation) -> Release:
+    """What the ledger will say of this release."""
+    conf = s.request.conf
+    links = tuple(
+        (link, os.path.normpath(f"{component.folder}/{s.version}/{inside}"))
+        for component in s.components
+        for link, inside in component.links
+    )
+    return Release(
+        name=s.version,
+        state="live",
+        at=s.now.isoformat(timespec="seconds"),
+        run=s.run,
+        stage=s.request.stage.name,
+        by=s.by,
+        folders=tuple(f"{component.folder}/{s.version}" for component in s.components),
+        links=links,
+        environment=s.environment.name if s.environment else None,
+        services=conf.services.all,
+        manager=conf.services.manager,
+        build=s.request.build or BuildInfo(),
+    )
+
+
+def _record(s: Situation) -> Iterator[PlannedStep]:
+    release = new_release(s)
+    yield _step("record", f"{s.version} is live", RecordLive(s.site.ledger, release))
+
+
+def _prune(s: Situation) -> Iterator[PlannedStep]:
+    ledger = s.ledger.with_live(new_release(s))
+    releases = releases_to_remove(ledger, s.request.keep)
+    used = {s.environment.name} if s.environment else set()
+    environments = environments_to_remove(s.environments_present, ledger, releases, used)
+    folders = [s.site.base / folder for release in releases for folder in release.folders]
+    folders += [s.site.environments / name for name in environments]
+    if folders:
+        title = f"{_many(len(releases), 'old release')}, {_many(len(environments), 'environment')}"
+        names = tuple(release.name for release in releases)
+        step = Prune(tuple(folders), names, s.site.ledger, s.run)
+        yield _step("prune", title, step, optional=True)
+    if s.old_records:
+        title = _many(len(s.old_records), "old record") + " of runs"
+        yield _step("prune", title, RemoveFiles(s.old_records), optional=True)
+    swept = (s.site.base, s.site.own, s.site.journals, s.site.tool_command.parent)
+    yield _step("prune", "what dead runs left behind", RemoveLeftovers(s.leftovers, swept), optional=True)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,155 @@
+"""Runs that died: brought to their end before anything else happens on the site."""
+
+from __future__ import annotations
+
+from mcc.core import ledger as ledgers
+from mcc.core.journal import Back, RunState, way_out
+from mcc.core.layout import Site
+from mcc.core.masking import Masker
+from mcc.deploy.hands import Hands, Lock, header_services
+from mcc.deploy.kinds import step_kinds
+from mcc.deploy.situation import read_ledger
+from mcc.engine import recover as engine_recover
+from mcc.engine.journal_file import JournalFile, unfinished
+from mcc.engine.run import Engine, Outcome, as_mcc_error
+from mcc.errors import StepError, Stuck
+from mcc.host.lines import append_line
+from mcc.host.ports import Files, Host
+from mcc.model.conf import Services
+from mcc.model.event import RecoveryStarted, RunEnded
+from mcc.model.release import Release
+
+_TOOL_LIMIT = 600.0
+
+
+def dead_runs(files: Files, site: Site) -> list[str]:
+    """Runs that have not ended; the lock says whether one of them is alive."""
+    return unfinished(files, site)
+
+
+def recover_all(site: Site, hands: Hands, lock: Lock, reason: str) -> list[Outcome]:
+    """Bring every dead run of a site to its end. Raises Stuck if a person is needed."""
+    host = hands.host(site, Services(manager="none"), lock=lock)
+    outcomes = []
+    for run in dead_runs(host.files, site):
+        outcome = recover_one(site, run, hands, lock, reason)
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) -> Outcome | None:
+    """Undo or finish one run; None if there was nothing to do. Raises Stuck."""
+    try:
+        outcome = _recover_one(site, run, hands, lock, reason)
+    except (OSError, StepError) as problem:
+        error = as_mcc_error(problem)
+        message = f"the run {run} could not be recovered: {error.message}"
+        raise Stuck(message, help=error.help, log=error.log) from problem
+    except (KeyError, TypeError, ValueError) as error:
+        raise Stuck(
+            f"the journal of the run {run} cannot be understood: {type(error).__name__}: {error}",
+            help=f"look at {site.journal(run)}, put right what is wrong, remove the file",
+        ) from error
+    if outcome is not None and outcome.result == "stuck":
+        what = "was committed, but could not be finished" if outcome.committed else "could not be undone"
+        raise Stuck(f"the run {run} {what}", help="; ".join(outcome.todo))
+    return outcome
+
+
+def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) -> Outcome | None:
+    bare = hands.host(site, Services(manager="none"), run, lock)
+    journal = JournalFile(bare.files, site, run)
+    state = engine_recover.read(journal)
+    if state is None or state.ended in ("done", "failed"):
+        journal.remove()
+        return None
+    if state.header["tool"]["version"] != hands.tool(site).version and _other_tool(site, state, bare, lock):
+        return None
+    return _recover(site, state, journal, hands, lock, reason)
+
+
+def _recover(
+    site: Site, state: RunState, journal: JournalFile, hands: Hands, lock: Lock, reason: str
+) -> Outcome:
+    run = str(state.header["run"])
+    host = hands.host(site, header_services(state.header), run, lock)
+    masker = Masker(frozenset())
+    sink = hands.sink(site, run, masker)
+    started = host.clock.monotonic()
+    direction = "back" if isinstance(way_out(state), Back) else "forward"
+    sink(RecoveryStarted(host.clock.now().timestamp(), run, direction, reason))  # type: ignore[arg-type]
+    engine = Engine(host, journal, sink)
+    outcome = engine_recover.recover(engine, journal, state, step_kinds())
+    sink(conclude(site, host, engine, outcome, release_of(state), started, masker, reason))
+    return outcome
+
+
+def release_of(state: RunState) -> Release:
+    """The release that a run was to bring live."""
+    return ledgers.release_from(state.header["release"], "failed")
+
+
+def conclude(
+    site: Site,
+    host: Host,
+    engine: Engine,
+    outcome: Outcome,
+    release: Release,
+    started: float,
+    masker: Masker,
+    reason: str = "",
+) -> RunEnded:
+    """Write down how a run ended, close its journal, and say it in two facts."""
+    error = masker.mask(outcome.error.message if outcome.error else reason)
+    if outcome.result == "failed":
+        _note_failure(site, host, release, error)
+    engine.end(outcome)
+    return RunEnded(
+        at=host.clock.now().timestamp(),
+        run=release.run,
+        result=outcome.result,
+        exit_code=outcome.exit_code,
+        seconds=round(host.clock.monotonic() - started, 2),
+        release=release.name,
+        code=_code_words(site, host, outcome, release),
+        databases=str(outcome.facts.get("databases", "as before")),
+        error="" if outcome.result == "done" else error,
+        todo=(*outcome.todo, *_left_running(outcome)),
+    )
+
+
+def _note_failure(site: Site, host: Host, release: Release, error: str) -> None:
+    try:
+        if read_ledger(host.files, site).get(release.name) is None:
+            append_line(host.files, site.ledger, ledgers.failed_line(release, error), 0o644)
+    except OSError as problem:
+        host.listener.warn(f"{site.ledger} could not be written: {problem}")
+
+
+def _code_words(site: Site, host: Host, outcome: Outcome, release: Release) -> str:
+    if outcome.result == "done":
+        return f"{release.name} is live"
+    if outcome.result == "stuck":
+        return f"{release.name} is live, but not all is done" if outcome.committed else "neither as before nor as after"
+    live = read_ledger(host.files, site).live
+    return f"as before ({live.name} is live)" if live else "as before (nothing is live yet)"
+
+
+def _left_running(outcome: Outcome) -> tuple[str, ...]:
+    left = outcome.facts.get("left running")
+    if not left:
+        return ()
+    return (f"{left} did not run before, and the deploy user may not stop it: stop it, or deploy again",)
+
+
+def _other_tool(site: Site, state: RunState, host: Host, lock: Lock) -> bool:
+    """Let the mcc that wrote the journal recover it; False if it is gone."""
+    command = site.tool(str(state.header["tool"]["version"])) / "mcc"
+    if host.files.kind(command) != "file":
+        return False
+    words = (str(command), "recover", "--site", str(site.base), "--lock-descriptor", str(lock.descriptor))
+    done = host.commands.run(words, timeout=_TOOL_LIMIT, on_line=host.listener.say)
+    if done.code == 3:
+        raise Stuck(f"the run {state.header['run']} could not be recovered", log=done.tail())
+    return done.ok and str(state.header["run"]) not in dead_runs(host.files, site)

@@ -1,0 +1,290 @@
+"""What a deploy finds: the output, the site and the machine, looked at once and not changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from mcc.core import ledger as ledgers
+from mcc.core.environment_key import (
+    LocalPackage,
+    free_name,
+    key,
+    local_packages,
+    may_have_local_packages,
+)
+from mcc.core.found_components import found_in
+from mcc.core.layout import Site, version_name
+from mcc.core.ledger import Ledger
+from mcc.core.migrations import pending, refuse
+from mcc.deploy.request import Request
+from mcc.errors import SiteError
+from mcc.host.environments import is_whole
+from mcc.host.migration_files import read_migrations
+from mcc.host.ports import Files, Host
+from mcc.model.conf import Component
+from mcc.model.migration import Migration
+
+_RECORDS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEnvironment:
+    """The environment that the release will have; ``whole``: it is there already."""
+
+    name: str
+    whole: bool
+    made_from: tuple[tuple[str, str], ...]
+    local_packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDatabases:
+    """The databases that the release's migrations belong to.
+
+    ``folder`` is relative to the release. ``pending`` names, for each database, what will run.
+    """
+
+    component: Component
+    folder: str
+    migrations: tuple[Migration, ...]
+    databases: tuple[tuple[str, Path], ...]
+    pending: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that the plan is made from.
+
+    ``leftovers`` are folders that nobody needs: of releases that are gone by the ledger, of older
+    tools, of runs that have ended.
+    """
+
+    request: Request
+    run: str
+    now: datetime
+    version: str
+    components: tuple[Component, ...]
+    ledger: Ledger
+    environment: PlannedEnvironment | None
+    databases: PlannedDatabases | None
+    environments_present: tuple[str, ...]
+    script_names: tuple[str, ...]
+    old_records: tuple[Path, ...]
+    leftovers: tuple[Path, ...]
+    has_crontab: bool
+    by: str
+
+    @property
+    def site(self) -> Site:
+        return self.request.site
+
+    def release_folder(self, component: Component) -> Path:
+        """Where a component's new version will be."""
+        return self.site.base / component.folder / self.version
+
+    @property
+    def environment_component(self) -> Component | None:
+        return next((component for component in self.components if component.environment), None)
+
+    @property
+    def environment_folder(self) -> Path | None:
+        return self.site.environments / self.environment.name if self.environment else None
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing is live yet."""
+        return self.ledger.live is None
+
+
+def look(request: Request, host: Host, run: str, tool: str) -> Situation:
+    """Look at everything; nothing is changed. ``tool`` is the version of mcc that runs. Raises Refused."""
+    components = request.conf.components or found_in(
+        [name for name in host.files.names(request.output) if host.files.kind(request.output / name) == "folder"]
+    )
+    ledger = read_ledger(host.files, request.site)
+    present = _environments(host.files, request.site)
+    now = host.clock.now()
+    return Situation(
+        request=request,
+        run=run,
+        now=now,
+        version=version_name(now, _taken(host.files, request.site, components, ledger)),
+        components=components,
+        ledger=ledger,
+        environment=_environment(request, host, present) if has_python(request, host.files) else None,
+        databases=_databases(request, host, components),
+        environments_present=present,
+        script_names=_scripts(host.files, request.output / "scripts"),
+        old_records=_old_records(host.files, request.site),
+        leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
+        by=host.machine.user(),
+        has_crontab=host.crontab.available(),
+    )
+
+
+def read_ledger(files: Files, site: Site) -> Ledger:
+    """The site's releases; none for a site that is new."""
+    if files.kind(site.ledger) != "file":
+        return Ledger()
+    return ledgers.read(files.read(site.ledger))
+
+
+def _scripts(files: Files, folder: Path) -> tuple[str, ...]:
+    if files.kind(folder) != "folder":
+        return ()
+    return tuple(entry.path for entry in files.walk(folder, skip=("__pycache__",)) if entry.kind == "file")
+
+
+def _old_records(files: Files, site: Site) -> tuple[Path, ...]:
+    # Names begin with the time of the run.
+    return tuple(site.runs / name for name in files.names(site.runs)[:-_RECORDS_KEPT])
+
+
+def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[Path]:
+    for release in ledger.releases:
+        if release.state in ("failed", "pruned"):
+            # Its folders went, or something in them could not be removed then.
+            yield from (site.base / name for name in release.folders if files.kind(site.base / name) == "folder")
+    yield from _old_tools(files, site, tool)
+    for name in files.names(site.journals):
+        if name.endswith(".kept") and files.kind(site.journal(name.removesuffix(".kept"))) == "absent":
+            yield site.journals / name
+
+
+def _old_tools(files: Files, site: Site, tool: str) -> Iterator[Path]:
+    """All but the one that runs, and the one that cron has used so far: it may be running."""
+    used = files.read_link(site.tool_command) if files.kind(site.tool_command) == "link" else ""
+    needed = {tool, PurePosixPath(used).parent.name}
+    for name in files.names(site.tools):
+        if name not in needed and files.kind(site.tools / name) == "folder":
+            yield site.tools / name
+
+
+def has_python(request: Request, files: Files) -> bool:
+    """Whether the output brings an environment: ``pyproject.toml`` with its lock."""
+    return files.kind(request.output / "pyproject.toml") == "file" and (
+        files.kind(request.output / "uv.lock") == "file"
+    )
+
+
+def _taken(files: Files, site: Site, components: tuple[Component, ...], ledger: Ledger) -> set[str]:
+    names = {release.name for release in ledger.releases}
+    for component in components:
+        names.update(files.names(site.base / component.folder))
+    return {name.removeprefix(".placing-") for name in names}
+
+
+def _environments(files: Files, site: Site) -> tuple[str, ...]:
+    names = files.names(site.environments)
+    return tuple(name for name in names if files.kind(site.environments / name) == "folder")
+
+
+def _environment(request: Request, host: Host, present: tuple[str, ...]) -> PlannedEnvironment:
+    lock = host.files.read(request.output / "uv.lock")
+    made_from, local = _made_from(request, host, lock)
+    site = request.site
+    wanted = key(made_from)
+    altered = [
+        name for name in present
+        if name.startswith(wanted) and not is_whole(host.files, site.environments / name)
+    ]  # fmt: skip
+    name = free_name(wanted, altered)
+    whole = name in present
+    if not whole:
+        _locals(request, lock)  # is it in order? One that an environment was made from is
+    return PlannedEnvironment(name, whole, tuple(sorted(made_from.items())), local)
+
+
+def _made_from(request: Request, host: Host, lock: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+    interpreter = host.uv.interpreter(request.output)
+    local = _locals(request, lock) if may_have_local_packages(lock) else ()
+    made_from = {
+        "uv.lock": _hash(lock),
+        "pyproject.toml": _hash(host.files.read(request.output / "pyproject.toml")),
+        "interpreter": interpreter.path,
+        "version": interpreter.version,
+        "platform": interpreter.platform,
+        "arguments": " ".join(request.conf.environment.sync_args),
+    }
+    for package in local:
+        made_from[f"package {package.name}"] = _content(host.files, request.output / package.folder)
+    return made_from, tuple(package.name for package in local)
+
+
+def _locals(request: Request, lock: bytes) -> tuple[LocalPackage, ...]:
+    try:
+        packages = local_packages(lock.decode())
+    except ValueError as error:
+        raise SiteError(f"{request.output / 'uv.lock'}: not a lock file: {error}", help="run uv lock") from error
+    for package in packages:
+        inside = os.path.normpath(package.folder)
+        if inside.startswith("..") or PurePosixPath(inside).is_absolute():
+            raise SiteError(
+                f"uv.lock: the package {package.name} comes from {package.folder}, outside the output folder",
+                help="copy it into the output when building; a deploy reads nothing else",
+            )
+    return packages
+
+
+# What changes with every build and is no part of a package.
+_NOT_CONTENT = (".venv", "__pycache__", ".git", "build_info.yml", "ui")
+
+
+def _content(files: Files, folder: Path) -> str:
+    total = hashlib.sha256()
+    for entry in files.walk(folder, skip=_NOT_CONTENT):
+        total.update(f"{entry.path}\0{entry.kind}\0{entry.target}\0".encode())
+        if entry.kind == "file":
+            total.update(hashlib.sha256(files.read(folder / entry.path)).digest())
+    return total.hexdigest()
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def migrations_source(request: Request, component: Component) -> tuple[str, Path] | None:
+    """The migrations' folder in the release, and where the output has it."""
+    conf = request.conf
+    folder = conf.database.migrations_dir
+    if folder is None:
+        folder = "shared/db/scripts/migrations" if conf.domains else "migrations"
+    wanted = PurePosixPath(folder)
+    for source, target in component.sources:
+        inside = PurePosixPath(target)
+        if inside == PurePosixPath() or inside in (wanted, *wanted.parents):
+            return folder, request.output / source / wanted.relative_to(inside)
+    return None
+
+
+def _databases(request: Request, host: Host, components: tuple[Component, ...]) -> PlannedDatabases | None:
+    component = next((component for component in components if component.environment), None)
+    if component is None or request.conf.database.kind in ("none", "postgresql"):
+        return None
+    source = migrations_source(request, component)
+    if source is None or host.files.kind(source[1]) != "folder":
+        return None
+    if request.conf.database.kind is None and is_alembic(host.files, source[1]):
+        return None  # the checks ask for the line that is missing
+    migrations = read_migrations(host.files, source[1], str(source[1].relative_to(request.output)))
+    databases = _paths(request)
+    waiting = {name: pending(migrations, host.sqlite.applied(path)) for name, path in databases}
+    refuse(migration for found in waiting.values() for migration in found)
+    names = tuple((name, tuple(migration.name for migration in found)) for name, found in waiting.items())
+    return PlannedDatabases(component, source[0], migrations, databases, names)
+
+
+def is_alembic(files: Files, folder: Path) -> bool:
+    """Whether a folder of migrations is alembic's."""
+    return bool({"env.py", "script.py.mako", "versions"} & set(files.names(folder)))
+
+
+def _paths(request: Request) -> tuple[tuple[str, Path], ...]:
+    if request.conf.domains:
+        return tuple((domain, request.site.database(domain)) for domain in request.conf.domains)
+    return (("data.db", request.site.single_database),)
