@@ -1,0 +1,204 @@
+"""The sample application on a server: what root sets up once, and what the deploy user does then.
+
+Units, nginx site and sudo rules are the files of ``examples/notes/deploy``, letter by letter; a
+second site gets them with another name, port and domain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from box.harness import DEPLOY_HOME, DEPLOY_USER, SITES, Box, Page, Result, Running, spec_sudoers
+from box.layers import CHECKOUT
+
+EXAMPLE = CHECKOUT / "examples/notes"
+HEALTH = "/api/public/health/health"
+DOMAINS = ("app.box.test", "client.box.test")
+
+
+def build(output: Path, *options: str | Path) -> Path:
+    """Make an output folder with the example's own build script, from the branch main."""
+    words = [sys.executable, EXAMPLE / "mcc_build.py", "--output", output, "--branch", "main", *options]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+class Outputs:
+    """The sample application's output folders; all have one lock, each is built once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = build(folder / "first") / "uv.lock"
+
+    def __call__(self, *variants: str, single_tenant: bool = False) -> Path:
+        name = "-".join((*variants, *(["single"] if single_tenant else []))) or "plain"
+        output = self._folder / name
+        if not output.exists():
+            options = [word for variant in variants for word in ("--variant", variant)]
+            options += ["--single-tenant"] if single_tenant else []
+            build(output, "--lock", self._lock, "--build-number", "18", *options)
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """One site of the sample application in a box."""
+
+    box: Box
+    name: str = "notes-prod"
+    port: int = 8000
+    domains: tuple[str, ...] = DOMAINS
+
+    # ---- what root does once
+
+    @property
+    def base(self) -> str:
+        return f"{SITES}/{self.name}"
+
+    @property
+    def units(self) -> tuple[str, str]:
+        return f"{self.name}-api.service", f"{self.name}-worker.service"
+
+    def set_up(self) -> Notes:
+        """Units, nginx site and sudo rules, as the first lines of the example's files say."""
+        for part in ("api", "worker"):
+            self.box.unit(f"{self.name}-{part}.service", self._own(f"deploy/notes-prod-{part}.service"))
+        self.box.nginx_site(self._own("deploy/notes-prod.nginx.conf"), self.name)
+        self.box.sudoers(self.rules())
+        return self
+
+    def rules(self) -> list[str]:
+        """The sudo rules of the example, one a line."""
+        lines = self._own("deploy/notes-prod.sudoers").splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def _own(self, file: str) -> str:
+        """A file of the example with this site's name, port and domains."""
+        text = (EXAMPLE / file).read_text().replace("notes-prod", self.name)
+        text = text.replace(" ".join(DOMAINS), " ".join(self.domains))
+        return re.sub(r"\b8000\b", str(self.port), text)
+
+    # ---- what the deploy user does
+
+    def bring(self, output: Path, *, conf: Mapping[str, str] | None = None, folder: str = "output") -> str:
+        """Put an output folder into the deploy user's home; ``conf`` replaces whole keys of conf-prod.yml."""
+        place = f"{DEPLOY_HOME}/{folder}-{self.name}"
+        self.box.exec(["rm", "-rf", place])
+        self.box.push(output, place)
+        text = self._conf((output / "conf-prod.yml").read_text(), conf or {})
+        self.box.write(f"{place}/conf-prod.yml", text, DEPLOY_USER)
+        return place
+
+    def _conf(self, text: str, changes: Mapping[str, str]) -> str:
+        text = text.replace("notes-prod", self.name).replace("NOTES-PROD", self.name.upper())
+        wanted = {"API_PORT": str(self.port), **changes}
+        if self.domains != DOMAINS:
+            wanted.setdefault("DOMAINS", json.dumps(list(self.domains)))
+        for key, value in wanted.items():
+            text = without_key(text, key) + (f"{key}: {value}\n" if value else "")
+        return text
+
+    def mcc(self, *words: str, at: str | None = None, **options: Any) -> Result:
+        """``mcc`` as the deploy user, in the output folder that was brought; any exit code is an answer."""
+        return self.box.exec(["mcc", *words], DEPLOY_USER, cwd=at or self.brought, check=False, **options)
+
+    def deploy(self, output: Path | None = None, *words: str, **conf: str) -> Result:
+        """Bring an output folder, if there is one, and deploy it."""
+        if output is not None:
+            self.bring(output, conf=conf)
+        return self.mcc("deploy", "--stage", "prod", *words)
+
+    def start_deploy(self, output: Path, **conf: str) -> Running:
+        """The same in the background."""
+        at = self.bring(output, conf=conf)
+        return self.box.spawn(["mcc", "deploy", "--stage", "prod"], DEPLOY_USER, cwd=at)
+
+    @property
+    def brought(self) -> str:
+        return f"{DEPLOY_HOME}/output-{self.name}"
+
+    # ---- what can be seen
+
+    def get(self, path: str, domain: str | None = None) -> Page:
+        """What a visitor gets, over https."""
+        return self.box.http(path, host=domain or self.domains[0], https=True)
+
+    def version(self, domain: str | None = None) -> str:
+        """The version that answers a visitor."""
+        page = self.get("/api/version", domain)
+        return str(json.loads(page.body)["version"]) if page.status == 200 else f"status {page.status}"
+
+    def wait_for_version(self, version: str, timeout: float = 60.0) -> None:
+        """Return when every domain answers with this version."""
+        deadline, seen = time.monotonic() + timeout, ""
+        while time.monotonic() < deadline:
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                seen = ", ".join({self.version(domain) for domain in self.domains})
+                if seen == version:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"not version {version} but {seen or 'nothing'} after {timeout:g} s")
+
+    def post(self, text: str, domain: str | None = None) -> int:
+        """Post a note as a visitor does; the answer's status."""
+        host = domain or self.domains[0]
+        with self.box.pool(host=host, https=True) as pool:
+            headers = {"Host": host, "Content-Type": "application/json"}
+            body = json.dumps({"text": text})
+            answer = pool.request("POST", "/api/notes", body=body, headers=headers, retries=False)
+        return answer.status
+
+    def link(self, name: str) -> str:
+        return self.box.exec(["readlink", f"{self.base}/{name}"]).stdout.strip()
+
+    def status(self) -> dict[str, Any]:
+        """``mcc status`` of the site's own mcc, as data."""
+        words = [f"{self.base}/.mcc/bin/mcc", "status", "--site", self.base, "--format", "json"]
+        answer: dict[str, Any] = json.loads(self.box.exec(words, DEPLOY_USER, check=False).stdout)
+        return answer
+
+    def migrations(self, domain: str) -> list[str]:
+        """Names in the tracking table of a domain's database."""
+        return self.sql(f"domains/{domain}/data.db", "SELECT name FROM migrations ORDER BY name")
+
+    def sql(self, database: str, query: str) -> list[str]:
+        """What the sqlite3 command says of a database of the site."""
+        return self.box.exec(["sqlite3", f"{self.base}/{database}", query], "root").stdout.splitlines()
+
+    def named(self, **changes: Any) -> Notes:
+        """Another site of the same box."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDeploy:
+    """The first deploy of a site: what it said, and the site right after it."""
+
+    notes: Notes
+    result: Result
+    tree: dict[str, str]
+
+
+def without_key(text: str, key: str) -> str:
+    """A conf file without one key: its line, and the indented lines below it."""
+    return re.sub(rf"^{key}:.*\n(?:[ #-].*\n)*", "", text, flags=re.M)
+
+
+def rules_of(sites: Iterable[Notes]) -> list[str]:
+    """The sudo rules of several sites in one file."""
+    return [line for site in sites for line in site.rules()]
+
+
+__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "rules_of", "spec_sudoers", "without_key"]

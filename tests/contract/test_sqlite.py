@@ -1,0 +1,122 @@
+"""What every ``Sqlite`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fakes.host import FakeWorld
+from mcc.errors import MigrationFailed
+from mcc.host.files import RealFiles
+from mcc.host.ports import Files, Sqlite
+from mcc.model.migration import Migration, Statement
+
+real = pytest.importorskip("mcc.host.sqlite")
+
+
+@dataclass(frozen=True)
+class Case:
+    sqlite: Sqlite
+    files: Files
+    top: Path
+
+    @property
+    def database(self) -> Path:
+        return self.top / "domains" / "a b's.example" / "data.db"
+
+
+def migration(name: str, sql: str = "") -> Migration:
+    return Migration(name, f"{name}.sql", (Statement(sql or f'CREATE TABLE "{name}" (id INTEGER)', 1),))
+
+
+ONE, TWO, THREE = migration("001_one"), migration("002_two"), migration('003 it\'s "three"', "CREATE TABLE t (x)")
+BROKEN = migration("004_broken", "INSERT INTO no_such_table VALUES (1)")
+
+
+@pytest.fixture(params=["fake", "real"])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    if request.param == "real":
+        return Case(real.SqliteDatabases(), RealFiles(), tmp_path)
+    world = FakeWorld()
+    world.plant({"/srv/site": None})
+    world.sqlite.failing.add(BROKEN.name)
+    return Case(world.host().sqlite, world.host().files, Path("/srv/site"))
+
+
+def test_a_database_that_is_missing_has_had_nothing(case: Case) -> None:
+    assert case.sqlite.applied(case.database) == ()
+    assert case.files.names(case.top) == [], "looking makes nothing"
+
+
+def test_the_database_and_its_folder_are_made(case: Case) -> None:
+    assert case.sqlite.migrate(case.database, [ONE, TWO], 1.0) == ("001_one", "002_two")
+    assert case.files.kind(case.database) == "file"
+    assert case.sqlite.applied(case.database) == ("001_one", "002_two")
+
+
+def test_only_what_is_pending_is_applied(case: Case) -> None:
+    case.sqlite.migrate(case.database, [ONE], 1.0)
+    assert case.sqlite.migrate(case.database, [ONE, TWO, THREE], 1.0) == (TWO.name, THREE.name)
+    assert case.sqlite.migrate(case.database, [ONE, TWO, THREE], 1.0) == ()
+    assert case.sqlite.applied(case.database) == (ONE.name, TWO.name, THREE.name)
+
+
+def test_a_failing_migration_takes_the_others_of_its_run_with_it(case: Case) -> None:
+    """All or nothing; the message names the file."""
+    case.sqlite.migrate(case.database, [ONE], 1.0)
+    with pytest.raises(MigrationFailed, match=r"004_broken\.sql"):
+        case.sqlite.migrate(case.database, [ONE, TWO, BROKEN], 1.0)
+    assert case.sqlite.applied(case.database) == (ONE.name,)
+    assert case.sqlite.migrate(case.database, [ONE, TWO], 1.0) == (TWO.name,)
+
+
+def test_a_failure_leaves_nothing_of_what_it_made(case: Case) -> None:
+    with pytest.raises(MigrationFailed):
+        case.sqlite.migrate(case.database, [ONE, BROKEN], 1.0)
+    assert case.files.names(case.top) == []
+
+
+def test_a_failure_leaves_what_others_put_there(case: Case) -> None:
+    case.files.make_folder(case.database.parent)
+    case.files.write(case.database.parent / "logo.png", b"x")
+    with pytest.raises(MigrationFailed):
+        case.sqlite.migrate(case.database, [BROKEN], 1.0)
+    assert case.files.names(case.database.parent) == ["logo.png"]
+
+
+def test_an_empty_file_is_an_empty_database(case: Case) -> None:
+    case.files.make_folder(case.database.parent)
+    case.files.write(case.database, b"")
+    assert case.sqlite.applied(case.database) == ()
+    assert case.sqlite.migrate(case.database, [ONE], 1.0) == (ONE.name,)
+
+
+def test_the_file_stays_itself(case: Case) -> None:
+    """Mode and other names of the file are kept: the application has it open."""
+    case.sqlite.migrate(case.database, [ONE], 1.0)
+    case.files.chmod(case.database, 0o660)
+    case.files.hard_link(case.database, case.top / "again")
+    case.sqlite.migrate(case.database, [ONE, TWO], 1.0)
+    modes = {entry.path: entry.mode for entry in case.files.walk(case.top) if entry.kind == "file"}
+    assert modes["again"] == 0o660
+    assert case.sqlite.applied(case.top / "again") == (ONE.name, TWO.name)
+
+
+def test_a_file_that_is_no_database(case: Case) -> None:
+    case.files.make_folder(case.database.parent)
+    case.files.write(case.database, b"this is no database at all, " * 50)
+    with pytest.raises(MigrationFailed, match="database"):
+        case.sqlite.applied(case.database)
+    with pytest.raises(MigrationFailed, match="database"):
+        case.sqlite.migrate(case.database, [ONE], 1.0)
+    assert case.files.read(case.database).startswith(b"this is no database")
+
+
+def test_a_folder_in_its_place(case: Case) -> None:
+    case.files.make_folder(case.database)
+    with pytest.raises(MigrationFailed):
+        case.sqlite.applied(case.database)
+    with pytest.raises(MigrationFailed):
+        case.sqlite.migrate(case.database, [ONE], 1.0)
