@@ -13,12 +13,12 @@ from fakes.hands import FakeHands
 from fakes.host import FakeWorld, Snapshot
 from mcc.core import ledger as ledgers
 from mcc.core.ledger import Ledger
-from mcc.deploy.recover import recover_all
 from mcc.deploy.request import Request
 from mcc.deploy.run import deploy
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Conf, CronJob, Environment, Ownership, Server, Services, SiteFile, Smoke
 from mcc.model.config import Stage
+from mcc.runs.recover import recover_all
 
 BASE = Path("/srv/live/notes")
 OUT = Path("/home/deploy/output")

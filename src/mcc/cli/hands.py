@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
-from mcc.deploy.hands import Lock
 from mcc.engine.run import Sink
 from mcc.host import guardian, toolbox
 from mcc.host.clock import RealClock
@@ -27,6 +26,7 @@ from mcc.host.sudo import RealSudo
 from mcc.host.uv import RealUv
 from mcc.model.conf import Services
 from mcc.model.event import Event
+from mcc.runs.hands import Lock
 
 
 class RealHands:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from mcc.core import ledger as ledgers
 from mcc.core.environment_key import (
     LocalPackage,
     free_name,
@@ -28,6 +27,7 @@ from mcc.host.migration_files import read_migrations
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
 from mcc.model.migration import Migration
+from mcc.runs.ledger import read_ledger
 
 _RECORDS_KEPT = 50
 
@@ -125,13 +125,6 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
     )
-
-
-def read_ledger(files: Files, site: Site) -> Ledger:
-    """The site's releases; none for a site that is new."""
-    if files.kind(site.ledger) != "file":
-        return Ledger()
-    return ledgers.read(files.read(site.ledger))
 
 
 def _scripts(files: Files, folder: Path) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.core.layout import Site
-from mcc.deploy.recover import dead_runs, recover_all
 from mcc.errors import UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.host.machine import RealMachine
+from mcc.runs.recover import dead_runs, recover_all
 
 
 @dataclass(frozen=True, slots=True)

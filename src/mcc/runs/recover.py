@@ -6,9 +6,6 @@ from mcc.core import ledger as ledgers
 from mcc.core.journal import Back, RunState, way_out
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
-from mcc.deploy.hands import Hands, Lock, header_services
-from mcc.deploy.kinds import step_kinds
-from mcc.deploy.situation import read_ledger
 from mcc.engine import recover as engine_recover
 from mcc.engine.journal_file import JournalFile, unfinished
 from mcc.engine.run import Engine, Outcome, as_mcc_error
@@ -18,6 +15,9 @@ from mcc.host.ports import Files, Host
 from mcc.model.conf import Services
 from mcc.model.event import RecoveryStarted, RunEnded
 from mcc.model.release import Release
+from mcc.runs.hands import Hands, Lock, header_services
+from mcc.runs.kinds import step_kinds
+from mcc.runs.ledger import read_ledger
 
 _TOOL_LIMIT = 600.0
 
@@ -69,9 +69,7 @@ def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) ->
     return _recover(site, state, journal, hands, lock, reason)
 
 
-def _recover(
-    site: Site, state: RunState, journal: JournalFile, hands: Hands, lock: Lock, reason: str
-) -> Outcome:
+def _recover(site: Site, state: RunState, journal: JournalFile, hands: Hands, lock: Lock, reason: str) -> Outcome:
     run = str(state.header["run"])
     host = hands.host(site, header_services(state.header), run, lock)
     masker = Masker(frozenset())
@@ -81,13 +79,14 @@ def _recover(
     sink(RecoveryStarted(host.clock.now().timestamp(), run, direction, reason))  # type: ignore[arg-type]
     engine = Engine(host, journal, sink)
     outcome = engine_recover.recover(engine, journal, state, step_kinds())
-    sink(conclude(site, host, engine, outcome, release_of(state), started, masker, reason))
+    sink(conclude(site, host, engine, outcome, run, release_of(state), started, masker, reason))
     return outcome
 
 
-def release_of(state: RunState) -> Release:
-    """The release that a run was to bring live."""
-    return ledgers.release_from(state.header["release"], "failed")
+def release_of(state: RunState) -> Release | None:
+    """The release that a run was to bring live; None for a run that brings none."""
+    release = state.header["release"]
+    return ledgers.release_from(release, "failed") if release else None
 
 
 def conclude(
@@ -95,23 +94,24 @@ def conclude(
     host: Host,
     engine: Engine,
     outcome: Outcome,
-    release: Release,
+    run: str,
+    release: Release | None,
     started: float,
     masker: Masker,
     reason: str = "",
 ) -> RunEnded:
     """Write down how a run ended, close its journal, and say it in two facts."""
     error = masker.mask(outcome.error.message if outcome.error else reason)
-    if outcome.result == "failed":
+    if outcome.result == "failed" and release is not None:
         _note_failure(site, host, release, error)
     engine.end(outcome)
     return RunEnded(
         at=host.clock.now().timestamp(),
-        run=release.run,
+        run=run,
         result=outcome.result,
         exit_code=outcome.exit_code,
         seconds=round(host.clock.monotonic() - started, 2),
-        release=release.name,
+        release=release.name if release else "",
         code=_code_words(site, host, outcome, release),
         databases=str(outcome.facts.get("databases", "as before")),
         error="" if outcome.result == "done" else error,
@@ -127,7 +127,9 @@ def _note_failure(site: Site, host: Host, release: Release, error: str) -> None:
         host.listener.warn(f"{site.ledger} could not be written: {problem}")
 
 
-def _code_words(site: Site, host: Host, outcome: Outcome, release: Release) -> str:
+def _code_words(site: Site, host: Host, outcome: Outcome, release: Release | None) -> str:
+    if release is None:
+        return "not touched" if outcome.result != "stuck" else "not all is as it was"
     if outcome.result == "done":
         return f"{release.name} is live"
     if outcome.result == "stuck":

@@ -1,0 +1,49 @@
+"""What a run is about, and what is to be done for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mcc.core.layout import Site
+from mcc.core.masking import Masker
+from mcc.host.ports import Host
+from mcc.model.build import BuildInfo
+from mcc.model.conf import Services
+from mcc.model.plan import Plan
+from mcc.model.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Known before anything is looked at. ``action`` is the word for the reader: ``deploy``, ``backup``.
+
+    ``held_too`` are other sites that nobody may change while this one is worked on; only the lock of
+    those is touched.
+    """
+
+    site: Site
+    action: str
+    stage: str
+    services: Services
+    masker: Masker
+    build: BuildInfo | None = None
+    held_too: tuple[Site, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """As a person would type it."""
+        return f"{self.action} --stage {self.stage}" if self.stage else self.action
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The plan that was worked out; ``release`` is what it brings live, if it does."""
+
+    plan: Plan
+    release: Release | None = None
+
+
+Prepare: TypeAlias = Callable[[Host, str], Prepared]
+"""Look, check and plan with a host and the name of the run; nothing is changed. Raises Refused."""
