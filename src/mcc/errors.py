@@ -13,6 +13,7 @@
     ├── StepError         (1)   a step could not do its work; the run is undone
     │   ├── CommandFailed       a command ended with an error, or did not end in time
     │   ├── MigrationFailed     a database could not be brought forward
+    │   ├── CopyFailed          a database could not be copied, or a copy is not what it should be
     │   ├── ServiceFailed       a service did not come up, or did not stay up
     │   └── SmokeFailed         the site does not answer as it should
     ├── Interrupted       (1)   a person or a signal ended the run
@@ -90,6 +91,10 @@ class CommandFailed(StepError):
 
 class MigrationFailed(StepError):
     """A database could not be brought forward; it is as it was."""
+
+
+class CopyFailed(StepError):
+    """A database could not be copied or put back, or a copy is not what its manifest says."""
 
 
 class ServiceFailed(StepError):

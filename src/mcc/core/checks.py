@@ -21,7 +21,7 @@ _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,62}\$?", re.ASCII)
 # systemd.unit(5): the characters of a unit name.
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
+TRACKING_TABLE = re.compile(r"([A-Za-z_]\w*)\s*(?:\(\s*([A-Za-z_]\w*)\s*(?:,\s*([A-Za-z_]\w*)\s*)?\))?", re.ASCII)
 _PLAIN = re.compile(r"[\w.+=@,:-]+")
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", re.ASCII)
 
@@ -212,10 +212,24 @@ def module(value: object) -> str:
     return value
 
 
-def table(value: object) -> str:
-    if not isinstance(value, str) or not _TABLE.fullmatch(value):
-        raise found(value, "the name of a table: letters, digits and _")
+def schema(value: object) -> str:
+    """The name of a PostgreSQL schema; it is always quoted, so that hyphens and capitals are fine.
+
+    63 bytes is NAMEDATALEN - 1: a longer name would be cut off without a word.
+    """
+    allowed = "the name of a schema: up to 63 printable characters, none of them a quote"
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or '"' in value:
+        raise found(value, allowed)
+    if len(value.encode()) > 63 or value.startswith("pg_"):
+        raise found(value, f"{allowed}, and not one that begins with pg_")
     return value
+
+
+def tracking_table(value: object) -> str:
+    """A table, and the columns that hold the file's name and its checksum where they are called otherwise."""
+    if not isinstance(value, str) or not TRACKING_TABLE.fullmatch(value.strip()):
+        raise found(value, "the name of a table, or with its columns: _deployment_log(filename, checksum)")
+    return value.strip()
 
 
 def variable(value: object) -> str:

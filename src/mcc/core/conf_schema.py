@@ -158,10 +158,14 @@ class ConfFile(BaseModel):
     DB_NAME: f.Text | None = Field(None, description="The name of the database.")
     DB_USER: f.Text | None = Field(None, description="The user of the database.")
     DB_PASSWORD: f.LongText | None = Field(None, description="The password of that user; never shown.")
-    DATABASE_SCHEMA: f.Table | None = Field(None, description="The schema in the database that the tables belong to.")
+    DATABASE_SCHEMA: f.Schemas = Field(
+        default_factory=list, description="The schema that the tables belong to, or a list: one a tenant."
+    )
     MIGRATION_TOOL: f.MigrationTool | None = Field(None, description="sql (files of SQL) or alembic.")
     MIGRATIONS_DIR: f.RelativePath | None = Field(None, description="The folder of the migrations in the release.")
-    MIGRATION_TABLE: f.Table | None = Field(None, description="The table that holds what was applied.")
+    MIGRATION_TABLE: f.TrackingTable | None = Field(
+        None, description="The table that holds what was applied, if it is the project's own: table(name, checksum)."
+    )
     MIGRATE_OFFLINE: f.Flag = Field(False, description="Whether the services are stopped while databases are migrated.")
     SCHEMA_SQL: f.RelativePath | None = Field(None, description="A file of SQL that starts a new database.")
     ALWAYS_SQL: f.RelativePath | None = Field(None, description="A file of SQL that is run at every deploy.")

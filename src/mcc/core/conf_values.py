@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mcc.core.checks import TRACKING_TABLE
 from mcc.core.components import component_problems, to_components
 from mcc.core.conf_rules import Given, rules
 from mcc.core.conf_schema import NESTED, ConfFile, EmbeddedFile, known_keys
@@ -17,6 +18,7 @@ from mcc.core.placeholders import Filled
 from mcc.core.validation import validated, without_doubles
 from mcc.errors import ConfigError
 from mcc.model import conf as m
+from mcc.model.database import Tracking
 from mcc.model.problem import Problem
 
 
@@ -58,7 +60,7 @@ def _conf(given: Given, path: Path) -> m.Conf:
         api_port=file.API_PORT,
         protected=file.PROTECTED,
         domains=tuple([file.DOMAIN] if file.DOMAIN else file.DOMAINS),
-        database=m.Database(file.DATABASE, file.MIGRATIONS_DIR),
+        database=_database(file),
         backup=_backup(file, base),
         cron=to_jobs(given),
         smoke=_smoke(file),
@@ -94,6 +96,32 @@ def _embedded(name: str, service: EmbeddedFile, base: Path) -> m.EmbeddedService
         environment=tuple(service.environment.items()),
         log=base / service.log if service.log else None,
     )
+
+
+def _database(file: ConfFile) -> m.Database:
+    return m.Database(
+        kind=file.DATABASE,
+        migrations_dir=file.MIGRATIONS_DIR,
+        tool=file.MIGRATION_TOOL,
+        tracking=_tracking(file.MIGRATION_TABLE),
+        schema_sql=file.SCHEMA_SQL,
+        always_sql=file.ALWAYS_SQL,
+        offline=file.MIGRATE_OFFLINE,
+        url=file.DATABASE_URL,
+        host=file.DB_HOST,
+        port=file.DB_PORT,
+        name=file.DB_NAME,
+        user=file.DB_USER,
+        password=file.DB_PASSWORD,
+        schemas=tuple(file.DATABASE_SCHEMA),
+    )
+
+
+def _tracking(table: str | None) -> Tracking:
+    match = TRACKING_TABLE.fullmatch(table or "")
+    if match is None or (match[1] == "migrations" and match[2] is None):
+        return Tracking()
+    return Tracking(match[1], match[2] or "name", match[3])
 
 
 def _backup(file: ConfFile, base: Path) -> m.Backup:

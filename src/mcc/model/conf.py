@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mcc.model.database import Tracking
+
 OwnershipMode = Literal["sudo", "acl", "none"]
 Manager = Literal["systemd", "embedded", "none"]
 DatabaseKind = Literal["sqlite", "postgresql", "none"]
+MigrationTool = Literal["sql", "alembic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,27 @@ class CronJob:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """How the databases of the site are found and brought forward."""
+    """How the databases of the site are found and brought forward.
+
+    ``url`` and the ``DB_*`` parts are as written (a password is among the conf's secrets); ``schemas``
+    are PostgreSQL's, one a tenant. ``schema_sql`` and ``always_sql`` are files of the release.
+    ``offline``: services stand still while databases are migrated.
+    """
 
     kind: DatabaseKind | None = None
     migrations_dir: str | None = None
+    tool: MigrationTool | None = None
+    tracking: Tracking = Tracking()
+    schema_sql: str | None = None
+    always_sql: str | None = None
+    offline: bool = False
+    url: str | None = None
+    host: str | None = None
+    port: int | None = None
+    name: str | None = None
+    user: str | None = None
+    password: str | None = None
+    schemas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""What a run may do to databases: one small port for migrating, one for copies; each kind fills both.
+
+Nothing here decides: which migrations are pending, whether a changed file is accepted, how long a
+copy is kept is worked out in ``core``. All of them raise :class:`mcc.errors.MigrationFailed` or
+:class:`mcc.errors.CopyFailed` with one message that names the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from mcc.model.database import Contents, Found, How, Tracking
+from mcc.model.migration import Migration
+
+T = TypeVar("T", contravariant=True)
+
+
+class Migrator(Protocol[T]):
+    """Databases of one kind, looked at and brought forward."""
+
+    def look(self, target: T, tracking: Tracking) -> Found:
+        """What a database is and has had; nothing is touched, no side file is made.
+
+        Raises MigrationFailed if it is there but cannot be read.
+        """
+        ...
+
+    # effects
+    def migrate(self, target: T, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
+        """Apply what is pending of ``migrations``, in order, with its rows; the names that were applied.
+
+        All files that allow it, and their rows, are one transaction; one marked ``no-transaction`` runs
+        by itself between transactions. What is pending is read again under the lock, so that two
+        migrators at once do no harm. An SQLite database and its folder are made if they are missing.
+        """
+        ...
+
+    def record(self, target: T, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
+        """Write rows for ``migrations`` without running them (a baseline), and renew the checksum of
+        rows that are there already (a changed file that is accepted); the names that were written."""
+        ...
+
+
+class Copier(Protocol[T]):
+    """Databases of one kind, copied and put back."""
+
+    def copy(
+        self, target: T, place: Path, deadline: float, compress: bool, on_progress: Callable[[int, int], None]
+    ) -> Contents:
+        """A consistent copy in the new file ``place`` (0600, synced), while others write.
+
+        ``deadline``: seconds that it may take to get hold of the database. ``on_progress`` gets done and total.
+        """
+        ...
+
+    def verify(self, place: Path, contents: Contents) -> None:
+        """Read a copy back: hash, SQLite's quick_check and row counts, a dump restored to nowhere.
+
+        Raises CopyFailed saying how it differs from ``contents``.
+        """
+        ...
+
+    def put_back(self, place: Path, contents: Contents, target: T, wait: float) -> None:
+        """Make the database what the copy is; safe to be killed anywhere and done again.
+
+        SQLite: by the backup API into the existing file, so that owner, inode and readers stay and no
+        old ``-wal`` can win. PostgreSQL: in one transaction. Raises CopyFailed.
+        """
+        ...
