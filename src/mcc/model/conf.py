@@ -123,7 +123,7 @@ class Database:
     kind: DatabaseKind | None = None
     migrations_dir: str | None = None
     tool: MigrationTool | None = None
-    tracking: Tracking = Tracking()
+    tracking: Tracking = field(default_factory=Tracking)
     schema_sql: str | None = None
     always_sql: str | None = None
     offline: bool = False
