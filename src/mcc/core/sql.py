@@ -40,6 +40,7 @@ _NEXT = {
     "semicolon": {";": "semicolon", "end": "end", "": "trigger"},
     "end": {";": "done", "": "trigger"},
 }
+_ACCEPT = re.compile(r"--\s*mcc:\s*accept(?![\w-])", re.IGNORECASE)
 _PRAGMA = re.compile(r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)\s*(?:[=(]\s*['\"]?(\w+))?", re.IGNORECASE)
 
 
@@ -65,25 +66,27 @@ def split(text: str) -> Split:
     The last one may lack its semicolon, as the ``sqlite3`` command allows.
     """
     statements: list[Statement] = []
-    begin, line, state = None, 1, "start"
+    begin, line, state, accepted = None, 1, "start", False
     for token in _tokens(text):
         unfinished = _unfinished(token, line)
         if unfinished:
             return Split(tuple(statements), unfinished)
         kind = _kind(token)
+        if kind is None and begin is None:
+            accepted = accepted or accepts(token[0])
         if kind is not None:
             if begin is None and kind != ";":
                 begin, begin_line = token.start(), line
             state = _NEXT[state].get(kind, _NEXT[state][""])
             if state == "done":
                 if begin is not None:
-                    statements.append(Statement(text[begin : token.end()], begin_line))
-                begin, state = None, "start"
+                    statements.append(Statement(text[begin : token.end()], begin_line, accepted))
+                begin, state, accepted = None, "start", False
         line += token[0].count("\n")
     if begin is not None and state in ("trigger", "semicolon"):
         return Split(tuple(statements), Unfinished(begin_line, "a trigger without its END;"))
     if begin is not None:
-        statements.append(Statement(text[begin:].rstrip(), begin_line))
+        statements.append(Statement(text[begin:].rstrip(), begin_line, accepted))
     return Split(tuple(statements))
 
 
@@ -91,6 +94,11 @@ def first_word(sql: str) -> str:
     """The word that a statement begins with, in capitals; empty if it begins with something else."""
     token = _TOKEN.match(sql)
     return token["word"].upper() if token and token["word"] else ""
+
+
+def accepts(comment: str) -> bool:
+    """Whether a comment says that the statement behind it is meant as it is: ``-- mcc: accept``, and why."""
+    return _ACCEPT.match(comment) is not None
 
 
 def pragma(sql: str) -> tuple[str, str] | None:

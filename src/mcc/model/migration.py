@@ -9,10 +9,14 @@ from mcc.model.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement and the line of its file that it starts on, counted from 1."""
+    """One SQL statement and the line of its file that it starts on, counted from 1.
+
+    ``accepted``: the comment right before it says ``-- mcc: accept``, so that it is not warned of.
+    """
 
     sql: str
     line: int
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
