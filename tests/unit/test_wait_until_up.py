@@ -11,7 +11,7 @@ import pytest
 from mcc.errors import ServiceFailed
 from mcc.host.ports import Answer, Host
 from mcc.model.service import ServiceState
-from mcc.steps.services import Health, wait_until_up
+from mcc.steps.waiting import Health, wait_until_up
 
 
 @dataclass

@@ -82,7 +82,8 @@ def with_block(text: bytes, site: Path, lines: Sequence[bytes | str], replaces: 
 
     A block that is there is replaced where it stands, a new one comes last. Outside of all blocks,
     lines that run a command of ``lines`` or of ``replaces`` are removed, each with the marker
-    comment of that job right before it: an older script left them.
+    comment of that job right before it: an older script left them. What begins with # in
+    ``replaces`` is such a marker.
     """
     wanted = [_bytes(line) for line in lines]
     if any(b"\n" in line or _EDGE.match(line) for line in wanted) or "\n" in str(site):
@@ -187,8 +188,10 @@ def _joined(text: bytes, block: bytes) -> bytes:
 
 
 def _doubles(lines: Sequence[bytes], replaces: Sequence[bytes | str]) -> _Doubles:
-    commands = {job[1] for job in map(parts, lines) if job} | {_bytes(command) for command in replaces}
-    return _Doubles(frozenset(commands), frozenset(line.strip() for line in lines if line.startswith(b"#")))
+    others = [_bytes(command) for command in replaces]
+    commands = {job[1] for job in map(parts, lines) if job} | {each for each in others if not each.startswith(b"#")}
+    markers = {line.strip() for line in [*lines, *others] if line.startswith(b"#")}
+    return _Doubles(frozenset(commands), frozenset(markers))
 
 
 def _is_double(piece: _Piece, doubles: _Doubles) -> bool:

@@ -24,8 +24,9 @@ from mcc.steps.migrate import MigrateSqlite
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
-from mcc.steps.services import Health, RestartServices, ServicesBack, ServicesStable
+from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
+from mcc.steps.waiting import Health
 
 
 def make_plan(s: Situation) -> Plan:

@@ -9,6 +9,7 @@ from mcc.steps.folders import MakeFolders
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.migrate import MigrateSqlite
+from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
@@ -21,5 +22,5 @@ def step_kinds() -> Kinds:
     return kinds_of(
         BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateSqlite, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RemoveFiles, RemoveLeftovers, ReplaceFiles, RestartServices,
-        ServicesBack, ServicesStable, SmokeTest, SwitchLink,
+        ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
     )  # fmt: skip
