@@ -147,6 +147,10 @@ class ConfFile(BaseModel):
         default_factory=list, description="The domains, each with a database (none: one tenant)."
     )
     DOMAIN: f.Domain | None = Field(None, description="One domain, instead of DOMAINS.")
+    CLONE_DOMAINS: dict[f.Text, f.Text] = Field(
+        default_factory=dict,
+        description="Which domain of a clone's source becomes which one here (by position if not given).",
+    )
 
     # database
     DATABASE: f.DatabaseKind | None = Field(

@@ -60,6 +60,7 @@ def _conf(given: Given, path: Path) -> m.Conf:
         api_port=file.API_PORT,
         protected=file.PROTECTED,
         domains=tuple([file.DOMAIN] if file.DOMAIN else file.DOMAINS),
+        clone_domains=tuple(file.CLONE_DOMAINS.items()),
         database=_database(file),
         backup=_backup(file, base),
         cron=to_jobs(given),

@@ -32,6 +32,10 @@ class ParametersFile(BaseModel):
     conf_target: f.RelativePath | None = Field(
         None, alias="conf-target", description="The conf that a clone writes to (conf-dev.yml)."
     )
+    sql: f.RelativePath | None = Field(
+        None, description="A file of SQL that is run on what a clone brings (clone.sql, where it is there)."
+    )
+    from_: f.Text | None = Field(None, alias="from", description="The set that a restore takes (the newest good one).")
 
 
 class StageFile(BaseModel):

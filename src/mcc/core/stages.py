@@ -16,6 +16,7 @@ KEEP_BUILDS = 10
 CONF = "conf.yml"
 CLONE_SOURCE = "conf-prod.yml"
 CLONE_TARGET = "conf-dev.yml"
+CLONE_SQL = "clone.sql"
 
 _PREFIXES = ("reset", "clone", "maintenance")
 
@@ -62,6 +63,17 @@ def conf_name(stage: Stage) -> str:
 def clone_confs(stage: Stage) -> tuple[str, str]:
     """The confs that a clone reads from and writes to. Raises ConfigError."""
     return _file(stage, "conf-source", CLONE_SOURCE), _file(stage, "conf-target", CLONE_TARGET)
+
+
+def clone_sql(stage: Stage) -> str | None:
+    """The project's own SQL for what a clone brings; None: :data:`CLONE_SQL`, if it is there. Raises ConfigError."""
+    return _file(stage, "sql", CLONE_SQL) if stage.parameters.get("sql") is not None else None
+
+
+def restore_from(stage: Stage) -> str | None:
+    """The set that a restore takes; None: the newest good one."""
+    value = stage.parameters.get("from")
+    return None if value is None else str(value)
 
 
 def _file(stage: Stage, key: str, default: str) -> str:

@@ -171,6 +171,7 @@ class Conf:
 
     ``values`` holds every key of the file with its placeholders filled in, for a project's own
     code; ``secrets`` holds the values that must never be shown. ``warnings`` are for the reader.
+    ``clone_domains`` says which database of a clone's source becomes which one here.
     """
 
     path: Path
@@ -184,6 +185,7 @@ class Conf:
     api_port: int | None = None
     protected: bool = False
     domains: tuple[str, ...] = ()
+    clone_domains: tuple[tuple[str, str], ...] = ()
     database: Database = Database()
     backup: Backup = Backup()
     cron: tuple[CronJob, ...] = ()
