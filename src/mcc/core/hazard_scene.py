@@ -44,6 +44,7 @@ class Scene:
         self._done = done
         self._number = 0
         self._made: set[str] = set()
+        self._anew: set[str] = set()
         self._here: set[tuple[str, str]] = set()
         self.validated: set[str] = set()
 
@@ -59,10 +60,11 @@ class Scene:
         """What is so from here on."""
         action = one.action
         if action.kind in ("create table", "create view"):
-            self._made.add(action.table.lower())
+            anew = self._came("rename table", action.table) and not self.is_made(action.table)
+            (self._anew if anew else self._made).add(action.table.lower())
         elif action.kind == "rename table" and (self.is_made(action.table) or self.comes("create table", action.table)):
-            if not self._was_dropped(action.name):
-                self._made.add(action.name.lower())
+            anew = self._came("drop table", action.name)
+            (self._anew if anew else self._made).add(action.name.lower())
         elif action.kind == "add constraint" and action.rest.has("not", "valid"):
             self._here.add((action.table.lower(), action.name.lower()))
         elif action.kind == "validate":
@@ -73,13 +75,13 @@ class Scene:
         """Whether this runs behind the cut-over, when nothing uses what is old any more."""
         return self._done[self._number].migration.phase == "after"
 
-    @property
-    def in_transaction(self) -> bool:
-        return self._done[self._number].migration.transaction
-
     def is_made(self, table: str) -> bool:
         """Whether one of the pending files has made it."""
         return any(_same(table, made) for made in self._made)
+
+    def is_anew(self, table: str) -> bool:
+        """Whether it has been made anew: still one that is used, but nobody else can have it before the end."""
+        return any(_same(table, anew) for anew in self._anew)
 
     def comes(self, kind: Kind, table: str) -> bool:
         """Whether this happens to a table of that name further on."""
@@ -115,9 +117,9 @@ class Scene:
     def _count(self, table: str) -> int | None:
         return next((count for name, count in self._rows.items() if _same(name, table)), None)
 
-    def _was_dropped(self, table: str) -> bool:
+    def _came(self, kind: Kind, table: str) -> bool:
         before = (one.action for one in self._done[: self._number])
-        return any(action.kind == "drop table" and _same(action.table, table) for action in before)
+        return any(action.kind == kind and _same(action.table, table) for action in before)
 
 
 def _same(one: str, other: str) -> bool:

@@ -58,7 +58,7 @@ def _done(migrations: Sequence[Migration], dialect: Dialect) -> Iterator[Done]:
 
 
 def _judge(action: Action, scene: Scene) -> Iterable[Hazard]:
-    if scene.is_made(action.table):
+    if scene.is_made(action.table) or (action.kind == "create index" and scene.is_anew(action.table)):
         return ()
     judges = (_COMMON.get(action.kind), _BY_DIALECT[scene.dialect].get(action.kind))
     return [hazard for judge in judges if judge for hazard in judge(action, scene)]

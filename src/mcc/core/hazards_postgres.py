@@ -156,9 +156,7 @@ def _type(action: Action, scene: Scene) -> Iterator[Hazard]:
 
 def _create_index(action: Action, scene: Scene) -> Iterator[Hazard]:
     marks = action.name.split()
-    if "concurrently" in marks[:2]:
-        yield from _needs_no_transaction("CREATE INDEX CONCURRENTLY", scene)
-    elif scene.is_heavy(action.table):
+    if "concurrently" not in marks[:2] and scene.is_heavy(action.table):
         yield scene.lasting(
             action.table,
             f"the index on {action.table}{scene.size(action.table)} is built while its writers wait",
@@ -166,23 +164,11 @@ def _create_index(action: Action, scene: Scene) -> Iterator[Hazard]:
         )
 
 
-def _needs_no_transaction(what: str, scene: Scene) -> Iterator[Hazard]:
-    if scene.in_transaction:
-        yield Hazard(f"{what} cannot run in a transaction", f"put it {_ALONE}", online=False)
-
-
-def _drop_index(action: Action, scene: Scene) -> Iterator[Hazard]:
-    if action.name == "concurrently":
-        yield from _needs_no_transaction("DROP INDEX CONCURRENTLY", scene)
-
-
 def _whole(what: str, way: str) -> Callable[[Action, Scene], Iterator[Hazard]]:
     """A command that keeps a table to itself for as long as it takes."""
 
     def judge(action: Action, scene: Scene) -> Iterator[Hazard]:
-        if action.name == "concurrently":
-            yield from _needs_no_transaction(f"{what} CONCURRENTLY", scene)
-        elif not action.table or scene.is_heavy(action.table):
+        if action.name != "concurrently" and (not action.table or scene.is_heavy(action.table)):
             name = f" {action.table}{scene.size(action.table)}" if action.table else ""
             yield scene.lasting(action.table, f"{what}{name}: {_ALL_WAIT} for as long as it takes", way)
 
@@ -203,9 +189,7 @@ def _lock(action: Action, _scene: Scene) -> Iterator[Hazard]:
 
 
 def _detach(action: Action, scene: Scene) -> Iterator[Hazard]:
-    if action.rest.has("concurrently"):
-        yield from _needs_no_transaction("DETACH PARTITION CONCURRENTLY", scene)
-    else:
+    if not action.rest.has("concurrently"):
         yield Hazard(
             f"the partition {action.name} leaves {action.table}: {_ALL_WAIT} until the end of the transaction",
             f"DETACH PARTITION {action.name} CONCURRENTLY {_ALONE}",
@@ -261,11 +245,10 @@ POSTGRES: Mapping[Kind, Callable[[Action, Scene], Iterator[Hazard]]] = {
     "create index": _create_index,
     "detach partition": _detach,
     "drop database": _gone("database"),
-    "drop index": _drop_index,
     "drop schema": _gone("schema"),
     "drop type": _used("the type {} is dropped", _NEXT),
     "lock": _lock,
-    "refresh": _whole("REFRESH MATERIALIZED VIEW", f"REFRESH MATERIALIZED VIEW CONCURRENTLY {_ALONE}"),
+    "refresh": _whole("REFRESH MATERIALIZED VIEW", "REFRESH MATERIALIZED VIEW CONCURRENTLY"),
     "reindex": _whole("REINDEX", f"REINDEX … CONCURRENTLY {_ALONE}"),
     "rename schema": _used("the schema {} gets another name", _NEXT),
     "rename value": _used("the type {} or a part of it gets another name", _NEXT),

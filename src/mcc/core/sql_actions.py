@@ -21,7 +21,6 @@ Kind: TypeAlias = Literal[
     "detach partition",
     "drop column",
     "drop database",
-    "drop index",
     "drop schema",
     "drop table",
     "drop type",
@@ -101,7 +100,6 @@ _DROPPED: dict[tuple[str, ...], Kind] = {
     ("foreign", "table"): "drop table",
     ("view",): "drop view",
     ("materialized", "view"): "drop view",
-    ("index",): "drop index",
     ("schema",): "drop schema",
     ("database",): "drop database",
     ("type",): "drop type",
@@ -114,10 +112,9 @@ def _drop(reader: Reader) -> Iterator[Action]:
     kind = next((kind for keywords, kind in _DROPPED.items() if reader.take(*keywords)), None)
     if kind is None:
         return
-    name = "concurrently" if reader.take("concurrently") else ""
     reader.take("if", "exists")
-    for dropped in reader.names():
-        yield Action(kind, dropped, name, reader, line)
+    for name in reader.names():
+        yield Action(kind, name, "", reader, line)
 
 
 def _alter_table(reader: Reader) -> Iterator[Action]:
