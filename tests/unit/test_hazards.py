@@ -310,8 +310,13 @@ class TestTransactionsOfPostgresql:
 
     def test_a_file_of_its_own_ends_it(self) -> None:
         assert found_in([file(self.ADD, "001_a"), file(self.VALIDATE, transaction=False)]) == []
-        between = file("SELECT 1; DROP VIEW x", "002_b", transaction=False, phase="after")
+        between = file("SELECT 1", "002_b", transaction=False)
         assert found_in([file(self.ADD, "001_a"), between, file(self.VALIDATE, "003_c")]) == []
+
+    def test_so_does_the_cut_over(self) -> None:
+        assert found_in([file(self.ADD, "001_a"), file(self.VALIDATE, phase="after")]) == []
+        between = file("SELECT 1", "002_b", phase="after")
+        assert len(found_in([file(self.ADD, "001_a"), between, file(self.VALIDATE, "003_c")])) == 1
 
 
 class TestSqlite:

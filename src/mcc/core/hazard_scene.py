@@ -25,11 +25,12 @@ class Hazard:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One action of one statement of one file."""
+    """One action of one statement of one file; ``transaction`` counts the transactions before its own."""
 
     migration: Migration
     statement: Statement
     action: Action
+    transaction: int = 0
 
     def problem(self, hazard: Hazard) -> Problem:
         return Problem(self.migration.file, self.statement.line + self.action.line, "", hazard.what, hazard.help)
@@ -45,15 +46,11 @@ class Scene:
         self._number = 0
         self._made: set[str] = set()
         self._anew: set[str] = set()
-        self._here: set[tuple[str, str]] = set()
+        self._added: set[tuple[str, str, int]] = set()
         self.validated: set[str] = set()
 
     def at(self, number: int) -> None:
-        """Go on to the action with this number; a file of its own begins a new transaction."""
-        before = self._done[number - 1].migration if number else None
-        now = self._done[number].migration
-        if before is not None and before is not now and not (before.transaction and now.transaction):
-            self._here.clear()
+        """Go on to the action with this number."""
         self._number = number
 
     def note(self, one: Done) -> None:
@@ -66,7 +63,7 @@ class Scene:
             anew = self._came("drop table", action.name)
             (self._anew if anew else self._made).add(action.name.lower())
         elif action.kind == "add constraint" and action.rest.has("not", "valid"):
-            self._here.add((action.table.lower(), action.name.lower()))
+            self._added.add((action.table.lower(), action.name.lower(), one.transaction))
         elif action.kind == "validate":
             self.validated.add(action.table.lower())
 
@@ -95,7 +92,7 @@ class Scene:
 
     def is_added_here(self, table: str, constraint: str) -> bool:
         """Whether a constraint was added in the same transaction."""
-        return (table.lower(), constraint.lower()) in self._here
+        return (table.lower(), constraint.lower(), self._done[self._number].transaction) in self._added
 
     def is_heavy(self, table: str) -> bool:
         """Whether it is worth a word that a lock lasts as long as the table is big.

@@ -33,7 +33,7 @@ def hazards(
     *,
     offline: bool = False,
 ) -> tuple[Problem, ...]:
-    """What can happen in these pending files, with the safe way as help; in their order.
+    """What can happen in these pending files, with the safe way as help; in the order in which they run.
 
     ``migrations`` are those that one database has not had yet. ``rows``: how many rows its tables have,
     as far as it is known: a lock on a table with few is not worth a word. ``offline``: nothing serves
@@ -51,10 +51,15 @@ def hazards(
 
 
 def _done(migrations: Sequence[Migration], dialect: Dialect) -> Iterator[Done]:
-    for migration in migrations:
+    """What is done in the order in which it runs, with the number of its transaction."""
+    number, before = 0, None
+    for migration in sorted(migrations, key=lambda migration: migration.phase == "after"):
+        if before is not None:
+            number += not (before.transaction and migration.transaction and before.phase == migration.phase)
+        before = migration
         for statement in migration.statements:
             for action in actions(statement.sql, dialect):
-                yield Done(migration, statement, action)
+                yield Done(migration, statement, action, number)
 
 
 def _judge(action: Action, scene: Scene) -> Iterable[Hazard]:

@@ -188,7 +188,7 @@ def _lock(action: Action, _scene: Scene) -> Iterator[Hazard]:
     )
 
 
-def _detach(action: Action, scene: Scene) -> Iterator[Hazard]:
+def _detach(action: Action, _scene: Scene) -> Iterator[Hazard]:
     if not action.rest.has("concurrently"):
         yield Hazard(
             f"the partition {action.name} leaves {action.table}: {_ALL_WAIT} until the end of the transaction",
