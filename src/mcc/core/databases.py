@@ -72,7 +72,9 @@ def url_of(target: PostgresDatabase, secret: str | None) -> str:
     account = f"{user}:{quote(secret, safe='')}@" if secret else f"{user}@" if user else ""
     socket = target.host.startswith("/")
     place = "" if socket else target.host + (f":{target.port}" if target.port else "")
-    query = [*([("host", target.host)] if socket else []), *target.options]
+    query = [("host", target.host)] if socket else []
+    query += [("port", str(target.port))] if socket and target.port else []
+    query += target.options
     tail = f"?{urlencode(query)}" if query else ""
     return f"postgresql://{account}{place}/{quote(target.database, safe='')}{tail}"
 
