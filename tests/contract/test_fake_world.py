@@ -13,11 +13,14 @@ import pytest
 from fakes.host import FakeWorld, Killed
 from mcc.errors import CommandFailed, MigrationFailed, ServiceFailed
 from mcc.host.ports import Host
+from mcc.model.database import How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
 BASE = Path("/srv/site")
 OUT = Path("/home/deploy/output")
 MIGRATION = Migration("001_one", "001_one.sql", ())
+ONE = SqliteDatabase("data.db", BASE / "data.db")
+BELOW = SqliteDatabase("d", BASE / "d" / "data.db")
 
 
 def world(services: tuple[str, ...] = ("app.service",)) -> FakeWorld:
@@ -45,7 +48,7 @@ def deploy(host: Host) -> None:
     files.copy_tree(OUT / "api", BASE / "api" / ".placing")
     files.sync(BASE / "api" / ".placing")
     files.rename(BASE / "api" / ".placing", new)
-    host.sqlite.migrate(BASE / "data.db", (MIGRATION,), 1.0)
+    host.sqlite.migrate(ONE, (MIGRATION,), How())
     host.sudo.run(("chown", "-R", "www-data:deploy", str(BASE / "api")))
     host.sudo.run(("chmod", "-R", "g+rw", str(BASE / "api")))
     for entry in range(6):
@@ -76,7 +79,7 @@ LATE: tuple[Callable[[Host], object], ...] = (
     lambda host: host.services.stop("unknown.service"),
     lambda host: host.commands.run(("uv",)),
     lambda host: host.sudo.run(("chmod", "777", str(BASE))),
-    lambda host: host.sqlite.migrate(BASE / "data.db", (MIGRATION,), 1.0),
+    lambda host: host.sqlite.migrate(ONE, (MIGRATION,), How()),
     lambda host: host.uv.sync(BASE, BASE / "venvs" / "x", (), (), host.listener.say),
     lambda host: host.clock.sleep(1),
 )
@@ -144,7 +147,7 @@ class TestKill:
         for number in range(1, effects(_migrate) + 1):
             one = world().fork(kill_at=number)
             assert one.dies(_migrate)
-            found.add(one.revive().sqlite.applied(BASE / "d" / "data.db"))
+            found.add(one.revive().sqlite.look(BELOW, Tracking()).names)
         assert found == {(), ("001_one",)}
 
     def test_the_next_process_is_another_one(self) -> None:
@@ -464,4 +467,4 @@ def test_a_deploy_takes_milliseconds() -> None:
 
 
 def _migrate(host: Host) -> None:
-    host.sqlite.migrate(BASE / "d" / "data.db", (MIGRATION,), 1.0)
+    host.sqlite.migrate(BELOW, (MIGRATION,), How())

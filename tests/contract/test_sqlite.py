@@ -1,7 +1,8 @@
-"""What every ``Sqlite`` does."""
+"""What every ``SqliteMigrator`` does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from fakes.host import FakeWorld
 from mcc.errors import MigrationFailed
+from mcc.host.database_ports import SqliteMigrator
 from mcc.host.files import RealFiles
-from mcc.host.ports import Files, Sqlite
+from mcc.host.ports import Files
+from mcc.model.database import How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
 
 real = pytest.importorskip("mcc.host.sqlite")
@@ -18,13 +21,19 @@ real = pytest.importorskip("mcc.host.sqlite")
 
 @dataclass(frozen=True)
 class Case:
-    sqlite: Sqlite
+    sqlite: SqliteMigrator
     files: Files
     top: Path
 
     @property
     def database(self) -> Path:
         return self.top / "domains" / "a b's.example" / "data.db"
+
+    def applied(self, database: Path | None = None) -> tuple[str, ...]:
+        return self.sqlite.look(SqliteDatabase("one", database or self.database), Tracking()).names
+
+    def migrate(self, migrations: Sequence[Migration]) -> tuple[str, ...]:
+        return self.sqlite.migrate(SqliteDatabase("one", self.database), migrations, How(wait=1.0))
 
 
 def migration(name: str, sql: str = "") -> Migration:
@@ -46,35 +55,35 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
 
 
 def test_a_database_that_is_missing_has_had_nothing(case: Case) -> None:
-    assert case.sqlite.applied(case.database) == ()
+    assert case.applied() == ()
     assert case.files.names(case.top) == [], "looking makes nothing"
 
 
 def test_the_database_and_its_folder_are_made(case: Case) -> None:
-    assert case.sqlite.migrate(case.database, [ONE, TWO], 1.0) == ("001_one", "002_two")
+    assert case.migrate([ONE, TWO]) == ("001_one", "002_two")
     assert case.files.kind(case.database) == "file"
-    assert case.sqlite.applied(case.database) == ("001_one", "002_two")
+    assert case.applied() == ("001_one", "002_two")
 
 
 def test_only_what_is_pending_is_applied(case: Case) -> None:
-    case.sqlite.migrate(case.database, [ONE], 1.0)
-    assert case.sqlite.migrate(case.database, [ONE, TWO, THREE], 1.0) == (TWO.name, THREE.name)
-    assert case.sqlite.migrate(case.database, [ONE, TWO, THREE], 1.0) == ()
-    assert case.sqlite.applied(case.database) == (ONE.name, TWO.name, THREE.name)
+    case.migrate([ONE])
+    assert case.migrate([ONE, TWO, THREE]) == (TWO.name, THREE.name)
+    assert case.migrate([ONE, TWO, THREE]) == ()
+    assert case.applied() == (ONE.name, TWO.name, THREE.name)
 
 
 def test_a_failing_migration_takes_the_others_of_its_run_with_it(case: Case) -> None:
     """All or nothing; the message names the file."""
-    case.sqlite.migrate(case.database, [ONE], 1.0)
+    case.migrate([ONE])
     with pytest.raises(MigrationFailed, match=r"004_broken\.sql"):
-        case.sqlite.migrate(case.database, [ONE, TWO, BROKEN], 1.0)
-    assert case.sqlite.applied(case.database) == (ONE.name,)
-    assert case.sqlite.migrate(case.database, [ONE, TWO], 1.0) == (TWO.name,)
+        case.migrate([ONE, TWO, BROKEN])
+    assert case.applied() == (ONE.name,)
+    assert case.migrate([ONE, TWO]) == (TWO.name,)
 
 
 def test_a_failure_leaves_nothing_of_what_it_made(case: Case) -> None:
     with pytest.raises(MigrationFailed):
-        case.sqlite.migrate(case.database, [ONE, BROKEN], 1.0)
+        case.migrate([ONE, BROKEN])
     assert case.files.names(case.top) == []
 
 
@@ -82,41 +91,41 @@ def test_a_failure_leaves_what_others_put_there(case: Case) -> None:
     case.files.make_folder(case.database.parent)
     case.files.write(case.database.parent / "logo.png", b"x")
     with pytest.raises(MigrationFailed):
-        case.sqlite.migrate(case.database, [BROKEN], 1.0)
+        case.migrate([BROKEN])
     assert case.files.names(case.database.parent) == ["logo.png"]
 
 
 def test_an_empty_file_is_an_empty_database(case: Case) -> None:
     case.files.make_folder(case.database.parent)
     case.files.write(case.database, b"")
-    assert case.sqlite.applied(case.database) == ()
-    assert case.sqlite.migrate(case.database, [ONE], 1.0) == (ONE.name,)
+    assert case.applied() == ()
+    assert case.migrate([ONE]) == (ONE.name,)
 
 
 def test_the_file_stays_itself(case: Case) -> None:
     """Mode and other names of the file are kept: the application has it open."""
-    case.sqlite.migrate(case.database, [ONE], 1.0)
+    case.migrate([ONE])
     case.files.chmod(case.database, 0o660)
     case.files.hard_link(case.database, case.top / "again")
-    case.sqlite.migrate(case.database, [ONE, TWO], 1.0)
+    case.migrate([ONE, TWO])
     modes = {entry.path: entry.mode for entry in case.files.walk(case.top) if entry.kind == "file"}
     assert modes["again"] == 0o660
-    assert case.sqlite.applied(case.top / "again") == (ONE.name, TWO.name)
+    assert case.applied(case.top / "again") == (ONE.name, TWO.name)
 
 
 def test_a_file_that_is_no_database(case: Case) -> None:
     case.files.make_folder(case.database.parent)
     case.files.write(case.database, b"this is no database at all, " * 50)
     with pytest.raises(MigrationFailed, match="database"):
-        case.sqlite.applied(case.database)
+        case.applied()
     with pytest.raises(MigrationFailed, match="database"):
-        case.sqlite.migrate(case.database, [ONE], 1.0)
+        case.migrate([ONE])
     assert case.files.read(case.database).startswith(b"this is no database")
 
 
 def test_a_folder_in_its_place(case: Case) -> None:
     case.files.make_folder(case.database)
     with pytest.raises(MigrationFailed):
-        case.sqlite.applied(case.database)
+        case.applied()
     with pytest.raises(MigrationFailed):
-        case.sqlite.migrate(case.database, [ONE], 1.0)
+        case.migrate([ONE])

@@ -22,6 +22,7 @@ from fakes.sqlite import FakeSqlite, SqliteState
 from fakes.sudo import FakeSudo, SudoState
 from fakes.tree import File, Folder, Link, Tree, Who
 from fakes.uv import FakeUv, UvState
+from mcc.host.no_postgres import NoPostgres
 from mcc.host.ports import Host
 
 __all__ = ["FakeWorld", "Killed", "Snapshot"]
@@ -192,6 +193,7 @@ class FakeWorld:
             crontab=FakeCrontab(self.cron, process),
             http=FakeHttp(self.http, self.units, self.disk, self.time),
             sqlite=FakeSqlite(self.sqlite, files, process),
+            postgres=NoPostgres(),
             uv=FakeUv(self.uv, files, process),
             clock=FakeClock(self.time, process),
             machine=FakeMachine(self.machine, self.user, self.tree, process),

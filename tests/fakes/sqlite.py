@@ -1,4 +1,7 @@
-"""SQLite databases of the fake machine: a file holds the names of its migrations, as JSON."""
+"""SQLite databases of the fake machine: a file holds the names of its migrations, as JSON.
+
+It has no tables and no checksums: a database is filled when it has had migrations.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from pathlib import Path
 
 from fakes.files import FakeFiles
 from fakes.process import Process
+from mcc.core.migration_work import groups, recorded, to_run
 from mcc.errors import MigrationFailed
+from mcc.host.database_ports import Each
+from mcc.model.database import Applied, Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
 
@@ -22,41 +28,74 @@ class SqliteState:
 
 
 class FakeSqlite:
-    """The port ``Sqlite``; contents live in the fake files, so that a kill and a power cut reach them."""
+    """The port ``SqliteMigrator``; contents live in the fake files, so that a kill and a power cut reach them."""
 
     def __init__(self, state: SqliteState, files: FakeFiles, process: Process) -> None:
         self._state = state
         self._files = files
         self._process = process
 
-    def applied(self, database: Path) -> tuple[str, ...]:
+    def look(self, target: SqliteDatabase, tracking: Tracking) -> Found:
+        database = target.path
         if self._files.kind(database) == "absent":
-            return ()
+            return Found(False)
         try:
-            return tuple(json.loads(self._files.read(database) or b"[]"))
+            names = json.loads(self._files.read(database) or b"[]")
         except (OSError, ValueError, TypeError) as problem:
             raise MigrationFailed(f"{database} cannot be read: file is not a database") from problem
+        return Found(True, bool(names), bool(self._files.read(database)), tuple(Applied(name) for name in names))
 
-    def migrate(self, database: Path, migrations: Sequence[Migration], wait: float) -> tuple[str, ...]:
+    def migrate(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         self._process.breathe()
-        applied = self.applied(database)
-        pending = [migration for migration in migrations if migration.name not in applied]
-        if not pending and self._files.kind(database) == "file":
+        database = target.path
+        found = self.look(target, how.tracking)
+        todo = to_run(migrations, found, how)
+        if not todo and found.tracked:
             return ()
         self._process.tick("sqlite.migrate", str(database), _failure)
         if database in self._state.locked:
-            raise MigrationFailed(f"{database} is locked", help=f"a writer held it for {wait:g} s")
+            raise MigrationFailed(f"{database} is locked", help=f"a writer held it for {how.wait:g} s")
         made = self._open(database)
+        names = found.names
         try:
-            for migration in pending:
-                self._apply(database, migration)
-            names = (*applied, *(migration.name for migration in pending))
-            self._commit(database, names)
+            for group in groups(todo) or ((),):
+                for migration in group:
+                    self._apply(database, migration)
+                names = (*names, *(each.name for each in recorded(group, migrations)))
+                self._commit(database, names)
         except Exception:
             for path in made:
                 self._discard(path)
             raise
-        return names[len(applied) :]
+        return names[len(found.names) :]
+
+    def record(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
+        self._process.breathe()
+        found = self.look(target, how.tracking)
+        if not found.exists:
+            raise MigrationFailed(f"{target.path} is not there")
+        new = tuple(each.name for each in migrations if each.name not in found.names)
+        if new:
+            self._process.tick("sqlite.record", str(target.path), _failure)
+            self._commit(target.path, (*found.names, *new))
+        return new
+
+    def migrate_all(
+        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+    ) -> None:
+        for target in targets:
+            try:
+                answer: tuple[str, ...] | MigrationFailed = self.migrate(target, migrations, how)
+            except MigrationFailed as error:
+                answer = error
+            each(target, answer)
+
+    def rehearse(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How, scratch: Path) -> None:
+        self._process.breathe()
+        found = self.look(target, how.tracking)
+        self._process.tick("sqlite.rehearse", str(target.path), _failure)
+        for migration in to_run(migrations, found, how):
+            self._apply(target.path, migration)
 
     def _apply(self, database: Path, migration: Migration) -> None:
         self._process.tick(f"sqlite.migrate: in {migration.name}", str(database), _failure)
@@ -74,9 +113,10 @@ class FakeSqlite:
         return made
 
     def _discard(self, path: Path) -> None:
-        """A failure leaves nothing of what it made; others' files stay."""
+        """A failure leaves nothing of what it made; others' files, and what was committed, stay."""
         if self._files.kind(path) == "file":
-            self._files.remove(path)
+            if not self._files.read(path):
+                self._files.remove(path)
         elif not self._files.names(path):
             self._files.remove_tree(path)
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ import pytest
 from mcc.core.migrations import read
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host.sqlite import SqliteDatabases
+from mcc.model.database import How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
 
 NOTES = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);\nINSERT INTO notes (text) VALUES ('one');\n"
@@ -33,17 +34,20 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "domains" / "app.example.com" / "data.db"
 
 
-@pytest.fixture
-def databases() -> SqliteDatabases:
-    return SqliteDatabases()
-
-
 def files(**texts: str) -> tuple[Migration, ...]:
     return read({f"{name.lstrip('_')}.sql": text.encode() for name, text in texts.items()})
 
 
+def migrate(database: Path, migrations: Sequence[Migration], wait: float = 5.0) -> tuple[str, ...]:
+    return SqliteDatabases().migrate(SqliteDatabase("one", database), migrations, How(wait=wait))
+
+
+def applied(database: Path) -> tuple[str, ...]:
+    return SqliteDatabases().look(SqliteDatabase("one", database), Tracking()).names
+
+
 def bring(database: Path, wait: float = 5.0, **texts: str) -> tuple[str, ...]:
-    return SqliteDatabases().migrate(database, files(**texts), wait)
+    return migrate(database, files(**texts), wait)
 
 
 def refused(database: Path, wait: float = 5.0, **texts: str) -> MigrationFailed:
@@ -74,13 +78,13 @@ def held(database: Path, sql: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Conne
 
 
 class TestForward:
-    def test_files_run_in_order_once_and_are_recorded(self, database: Path, databases: SqliteDatabases) -> None:
+    def test_files_run_in_order_once_and_are_recorded(self, database: Path) -> None:
         texts = {"_001_notes": NOTES, "_002_more": "INSERT INTO notes (text) VALUES ('two')"}
         assert bring(database, **texts) == ("001_notes", "002_more")
         assert bring(database, **texts) == ()
         assert bring(database, **texts, _003_last="DELETE FROM notes WHERE id = 1;") == ("003_last",)
         assert ask(database, "SELECT text FROM notes") == [("two",)]
-        assert databases.applied(database) == ("001_notes", "002_more", "003_last")
+        assert applied(database) == ("001_notes", "002_more", "003_last")
 
     def test_a_missing_database_and_its_folders_are_made_writable_for_the_group(self, database: Path) -> None:
         umask = os.umask(0o027)
@@ -100,7 +104,7 @@ class TestForward:
         assert ask(database, "SELECT sql FROM sqlite_master WHERE name = 'migrations'") == [
             (
                 "CREATE TABLE migrations (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, "
-                "applied_at INTEGER DEFAULT (strftime('%s', 'now')))",
+                "applied_at INTEGER DEFAULT (strftime('%s', 'now')), checksum TEXT)",
             )
         ]
         ((applied_at,),) = ask(database, "SELECT applied_at FROM migrations")
@@ -108,26 +112,26 @@ class TestForward:
         assert abs(applied_at - time.time()) < 60
 
     @pytest.mark.parametrize("name", ["it's", 'a "b"', "x'); DROP TABLE notes; --", "with space", "ünï", "%s ?1 :a"])
-    def test_names_with_quotes_and_spaces_work(self, database: Path, databases: SqliteDatabases, name: str) -> None:
+    def test_names_with_quotes_and_spaces_work(self, database: Path, name: str) -> None:
         migrations = read({f"{name}.sql": NOTES.encode()})
-        assert databases.migrate(database, migrations, 1) == (name,)
-        assert databases.applied(database) == (name,)
-        assert databases.migrate(database, migrations, 1) == ()
+        assert migrate(database, migrations, 1) == (name,)
+        assert applied(database) == (name,)
+        assert migrate(database, migrations, 1) == ()
 
     @pytest.mark.parametrize("name", ["it's #1?", "100%", "ünï", "a b"])
-    def test_a_path_with_odd_characters_works(self, tmp_path: Path, databases: SqliteDatabases, name: str) -> None:
+    def test_a_path_with_odd_characters_works(self, tmp_path: Path, name: str) -> None:
         database = tmp_path / name / "data.db"
         assert bring(database, _1=NOTES) == ("1",)
-        assert databases.applied(database) == ("1",)
+        assert applied(database) == ("1",)
         assert [path.name for path in tmp_path.iterdir()] == [name]
 
     @pytest.mark.parametrize("mode", ["wal", "delete", "truncate"])
     def test_each_journal_mode_stays_as_it_is_and_no_side_file_is_left(
-        self, database: Path, databases: SqliteDatabases, mode: str
+        self, database: Path, mode: str
     ) -> None:
         bring(database, _1=NOTES)
         ask(database, f"PRAGMA journal_mode={mode}")
-        assert databases.applied(database) == ("1",)
+        assert applied(database) == ("1",)
         assert side_files(database) == []
         assert bring(database, _1=NOTES, _2="DELETE FROM notes;") == ("2",)
         assert side_files(database) == []
@@ -173,14 +177,14 @@ class TestForward:
 
 
 class TestBack:
-    def test_all_files_of_a_run_are_one_transaction(self, database: Path, databases: SqliteDatabases) -> None:
+    def test_all_files_of_a_run_are_one_transaction(self, database: Path) -> None:
         bring(database, _1=NOTES)
         before = database.read_bytes()
         broken = "SELECT 1;\n\nINSERT INTO\n  nowhere VALUES (1);\n"
         error = refused(database, _1=NOTES, _2="CREATE TABLE two (a);", _3=broken)
         assert error.message == f"{database}: 3.sql:3: no such table: nowhere"
         assert tables(database) == ["migrations", "notes"]
-        assert databases.applied(database) == ("1",)
+        assert applied(database) == ("1",)
         assert database.read_bytes() == before
         assert side_files(database) == []
 
@@ -230,7 +234,7 @@ class TestBack:
         """Also if the reading of the file had let it through."""
         migration = Migration("1", "1.sql", (Statement("CREATE TABLE t (a)", 1), Statement(sql, 7)))
         with pytest.raises(MigrationFailed, match=f"1.sql:7: {what}"):
-            SqliteDatabases().migrate(database, [migration], 1)
+            migrate(database, [migration], 1)
         assert not database.exists()
 
 
@@ -291,11 +295,11 @@ class TestHeld:
             assert bring(database, _1="", _2="DELETE FROM notes;") == ("2",)
             timer.join()
 
-    def test_nothing_pending_waits_for_nobody(self, database: Path, databases: SqliteDatabases) -> None:
+    def test_nothing_pending_waits_for_nobody(self, database: Path) -> None:
         bring(database, _1=NOTES)
         with held(database):
             assert bring(database, wait=0, _1=NOTES) == ()
-            assert databases.applied(database) == ("1",)
+            assert applied(database) == ("1",)
 
     def test_two_migrators_at_once_apply_each_file_once(self, database: Path) -> None:
         texts = {f"_{number:03}": f"CREATE TABLE t{number} (a);" for number in range(20)}
@@ -309,28 +313,28 @@ class TestHeld:
         assert ask(database, "SELECT count(*) FROM migrations") == [(20,)]
 
     def test_a_database_in_use_in_wal_mode_is_read_as_its_writer_left_it(
-        self, database: Path, databases: SqliteDatabases
+        self, database: Path
     ) -> None:
         bring(database, _1="PRAGMA journal_mode=WAL;" + NOTES)
         with held(database, "SELECT 1") as service:
             service.execute("INSERT INTO migrations (name) VALUES ('2')")
-            assert databases.applied(database) == ("1", "2")
+            assert applied(database) == ("1", "2")
             assert bring(database, _1="", _3="INSERT INTO notes (text) VALUES ('three')") == ("3",)
             assert service.execute("SELECT count(*) FROM notes").fetchall() == [(2,)]
 
     def test_looking_does_not_let_go_of_locks_of_the_same_process(
-        self, database: Path, databases: SqliteDatabases
+        self, database: Path
     ) -> None:
         """Closing a file ends all locks that a process has on it: fcntl(2)."""
         bring(database, _1=NOTES)
         with held(database):
-            databases.applied(database)
+            applied(database)
             code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
             other = subprocess.run([sys.executable, "-c", code, database], capture_output=True, text=True)
         assert "database is locked" in other.stderr
 
     def test_a_write_that_was_cut_off_is_repaired_before_it_is_read(
-        self, database: Path, databases: SqliteDatabases
+        self, database: Path
     ) -> None:
         bring(database, _1=NOTES)
         code = (
@@ -341,7 +345,7 @@ class TestHeld:
         )
         subprocess.run([sys.executable, "-c", code, database], check=False)
         assert side_files(database) == ["data.db-journal"]
-        assert databases.applied(database) == ("1",)
+        assert applied(database) == ("1",)
 
 
 class _Asked(Exception):
@@ -400,8 +404,9 @@ class TestSignals:
         bring(database, _1=NOTES)
         code = (
             "import sys; from pathlib import Path; from mcc.core.migrations import read\n"
-            "from mcc.host.sqlite import SqliteDatabases; print('ready', flush=True)\n"
-            "SqliteDatabases().migrate(Path(sys.argv[1]), read({'2.sql': sys.argv[2].encode()}), 1)"
+            "from mcc.host.sqlite import SqliteDatabases; from mcc.model.database import How, SqliteDatabase\n"
+            "print('ready', flush=True); target = SqliteDatabase('one', Path(sys.argv[1]))\n"
+            "SqliteDatabases().migrate(target, read({'2.sql': sys.argv[2].encode()}), How(wait=1))"
         )
         words = [sys.executable, "-c", code, str(database), "DELETE FROM notes; " + SLOW]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
@@ -409,7 +414,7 @@ class TestSignals:
             process.stdout.readline()
             time.sleep(0.3)
             process.kill()
-        assert SqliteDatabases().applied(database) == ("1",)
+        assert applied(database) == ("1",)
         assert ask(database, "SELECT count(*) FROM notes") == [(1,)]
 
 
@@ -417,17 +422,17 @@ class TestBadDatabase:
     def both(self, database: Path) -> list[MigrationFailed]:
         """What looking at it and what migrating it says."""
         with pytest.raises(MigrationFailed) as raised:
-            SqliteDatabases().applied(database)
+            applied(database)
         return [raised.value, refused(database, 0.2, _1=NOTES)]
 
-    def test_a_missing_or_empty_one_has_had_nothing(self, database: Path, databases: SqliteDatabases) -> None:
-        assert databases.applied(database) == ()
+    def test_a_missing_or_empty_one_has_had_nothing(self, database: Path) -> None:
+        assert applied(database) == ()
         assert not database.parent.exists()
         database.parent.mkdir(parents=True)
         database.touch()
-        assert databases.applied(database) == ()
+        assert applied(database) == ()
         ask(database, "CREATE TABLE x (a)")
-        assert databases.applied(database) == ()
+        assert applied(database) == ()
 
     def test_a_file_that_is_no_database_is_named_and_kept(self, database: Path) -> None:
         database.parent.mkdir(parents=True)
@@ -476,12 +481,12 @@ class TestBadDatabase:
         assert "1.sql:4: the disk is full" in refused(database, _1=text).message
         assert not database.parent.exists()
 
-    def test_one_that_may_only_be_read_is_named(self, databases: SqliteDatabases) -> None:
+    def test_one_that_may_only_be_read_is_named(self) -> None:
         with _reachable() as folder, _nobody():
             database = folder / "data.db"
             bring(database, _1=NOTES)
             database.chmod(0o444)
-            assert databases.applied(database) == ("1",)
+            assert applied(database) == ("1",)
             error = refused(database, _1="", _2="DELETE FROM notes;")
             assert f"{database}: this user may not write it" in error.message
             assert str(folder) in error.help
@@ -536,15 +541,15 @@ def _nobody() -> Iterator[None]:
 
 
 class TestLinks:
-    def test_a_link_of_this_user_is_followed(self, tmp_path: Path, databases: SqliteDatabases) -> None:
+    def test_a_link_of_this_user_is_followed(self, tmp_path: Path) -> None:
         (tmp_path / "disk").mkdir()
         (tmp_path / "domains").symlink_to("disk")
         assert bring(tmp_path / "domains" / "a" / "data.db", _1=NOTES) == ("1",)
-        assert databases.applied(tmp_path / "disk" / "a" / "data.db") == ("1",)
+        assert applied(tmp_path / "disk" / "a" / "data.db") == ("1",)
 
     @needs_root
     @pytest.mark.parametrize("planted", ["a", "a/data.db"])
-    def test_a_link_of_another_user_is_not(self, tmp_path: Path, databases: SqliteDatabases, planted: str) -> None:
+    def test_a_link_of_another_user_is_not(self, tmp_path: Path, planted: str) -> None:
         target, link = tmp_path / "target", tmp_path / "domains" / planted
         link.parent.mkdir(parents=True)
         link.symlink_to(target)
@@ -552,14 +557,14 @@ class TestLinks:
         error = refused(tmp_path / "domains" / "a" / "data.db", _1=NOTES)
         assert error.message.startswith(f"{link} is a symbolic link that another user (uid 65534) owns")
         with pytest.raises(MigrationFailed):
-            databases.applied(tmp_path / "domains" / "a" / "data.db")
+            applied(tmp_path / "domains" / "a" / "data.db")
         assert not target.exists()
 
-    def test_links_in_a_circle_are_told(self, tmp_path: Path, databases: SqliteDatabases) -> None:
+    def test_links_in_a_circle_are_told(self, tmp_path: Path) -> None:
         (tmp_path / "a").symlink_to("b")
         (tmp_path / "b").symlink_to("a")
         with pytest.raises(MigrationFailed, match="too many symbolic links"):
-            databases.applied(tmp_path / "a" / "data.db")
+            applied(tmp_path / "a" / "data.db")
 
 
 def specification_migrates(database: Path, folder: Path) -> None:
@@ -596,7 +601,7 @@ def test_the_specifications_script_and_ours_take_turns(tmp_path: Path, ours_firs
 
     def ours(database: Path, folder: Path) -> None:
         migrations = read({path.name: path.read_bytes() for path in folder.iterdir()})
-        SqliteDatabases().migrate(database, migrations, 5)
+        migrate(database, migrations, 5)
 
     turns: list[Callable[[Path, Path], None]] = [ours, specification_migrates]
     for number in range(1, 5):
@@ -604,7 +609,7 @@ def test_the_specifications_script_and_ours_take_turns(tmp_path: Path, ours_firs
         (folder / f"00{number}_t.sql").write_text(text)
         turns[(number + ours_first) % 2](database, folder)
     specification_migrates(alone, folder)
-    schema = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    schema = "SELECT name, replace(sql, ', checksum TEXT)', ')') FROM sqlite_master ORDER BY name"
     assert ask(database, schema) == ask(alone, schema)
     rows = "SELECT id, name FROM migrations ORDER BY id"
     assert ask(database, rows) == ask(alone, rows)

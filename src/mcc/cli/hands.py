@@ -18,6 +18,7 @@ from mcc.host.files import RealFiles
 from mcc.host.http import RealHttp
 from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
+from mcc.host.no_postgres import NoPostgres
 from mcc.host.ports import Commands, Host
 from mcc.host.ports import Services as ServicesPort
 from mcc.host.signals import Interrupts, RealInterrupts
@@ -51,6 +52,7 @@ class RealHands:
             crontab=SystemCrontab(commands),
             http=RealHttp(),
             sqlite=SqliteDatabases(),
+            postgres=NoPostgres(),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
             clock=RealClock(),
             machine=RealMachine(),

@@ -11,35 +11,39 @@ not run again when it has its content.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from mcc.core import postgres_sql
+from mcc.core.migration_directives import read_directives
 from mcc.core.sql import Split, first_word, split
+from mcc.core.sql_words import Dialect
 from mcc.errors import ConfigError
-from mcc.model.migration import Migration, Statement
+from mcc.model.migration import Migration, Role, Statement
 from mcc.model.problem import Problem
 
 SUFFIX = ".sql"
 _NUMBER = re.compile(r"\d+", re.ASCII)
-_TRANSACTION = "all pending files run in one transaction that mcc opens and ends; take the line out"
+_TRANSACTION = "mcc opens and ends transactions itself; take the line out"
 _REFUSED = {
     **dict.fromkeys(("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"), _TRANSACTION),
     **dict.fromkeys(("ATTACH", "DETACH"), "a migration works on the database that it is run for"),
-    "VACUUM": "it cannot run in a transaction; take it out and run it by hand when the site is quiet",
 }
+_ALONE = "it cannot run in a transaction: put it into a file of its own, with -- mcc: no-transaction at the top"
 
 
-def read(files: Mapping[str, bytes], folder: str = "") -> tuple[Migration, ...]:
+def read(files: Mapping[str, bytes], folder: str = "", dialect: Dialect = "sqlite") -> tuple[Migration, ...]:
     """The migrations in a folder's files, in the order in which they run.
 
-    ``folder`` is only for messages. Names that do not end in ``.sql`` or begin with a dot are left
-    out. Nothing is raised: see :func:`refuse`.
+    ``folder`` is only for messages, ``dialect`` says how the text is cut into statements. Names that do
+    not end in ``.sql`` or begin with a dot are left out. Nothing is raised: see :func:`refuse`.
     """
     names = sorted(name for name in files if name.lower().endswith(SUFFIX) and not name.startswith("."))
     before = f"{folder}/" if folder else ""
-    migrations = [_parse(name, files[name], before + name) for name in names]
+    migrations = [_parse(name, files[name], before + name, dialect) for name in names]
     wrong = _problems_with_names(names, before)
     return tuple(
         replace(migration, problems=(*wrong[migration.name], *migration.problems))
@@ -62,35 +66,60 @@ def refuse(migrations: Iterable[Migration]) -> None:
         raise ConfigError(tuple(problems))
 
 
-def _parse(name: str, data: bytes, file: str) -> Migration:
+def read_one(data: bytes, file: str, role: Role, dialect: Dialect = "sqlite") -> Migration:
+    """A file that is no migration of the folder: SCHEMA_SQL, ALWAYS_SQL."""
+    return _parse(file.rsplit("/", 1)[-1], data, file, dialect, role)
+
+
+def _parse(name: str, data: bytes, file: str, dialect: Dialect, role: Role = "migration") -> Migration:
     stem = name[: -len(SUFFIX)]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"the byte 0x{data[error.start]:02x} is not UTF-8"
-        return Migration(stem, file, (), (Problem(file, line, "", found, "save the file as UTF-8"),))
-    parts = split(text)
-    return Migration(stem, file, parts.statements, tuple(_problems_with_text(file, text, parts)))
+        problem = Problem(file, line, "", found, "save the file as UTF-8")
+        return Migration(stem, file, (), (problem,), *_hashes(data), role=role)  # its phase is not known
+    parts = split(text) if dialect == "sqlite" else postgres_sql.split(text)
+    first = parts.statements[0].line if parts.statements else None
+    says = read_directives(text, file, role, first)
+    problems = (*says.problems, *_problems_with_text(file, text, parts, says.transaction, dialect))
+    checksum, others = _hashes(data)
+    return Migration(
+        stem, file, parts.statements, problems, checksum, others,
+        phase=says.phase, transaction=says.transaction, role=role, includes=says.includes,
+    )  # fmt: skip
 
 
-def _problems_with_text(file: str, text: str, parts: Split) -> Iterable[Problem]:
+def _hashes(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """The checksum, which another editor or git's line ends do not change, and plain hashes of other tools."""
+    text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    others = (hashlib.new(kind, data, usedforsecurity=False).hexdigest() for kind in ("sha256", "sha1", "md5"))
+    return hashlib.sha256(text).hexdigest(), tuple(others)
+
+
+def _problems_with_text(file: str, text: str, parts: Split, transaction: bool, dialect: Dialect) -> Iterable[Problem]:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        yield Problem(file, line, "", "there is a NUL character, at which SQLite stops reading")
+        yield Problem(file, line, "", "there is a NUL character, at which databases stop reading")
     if not file.endswith(SUFFIX):
         yield Problem(file, 0, "", f"only files that end in {SUFFIX} run", "rename it")
     if not text.strip():
         yield Problem(file, 0, "", "the file is empty", "if nothing is to be done, say so in a comment (-- …)")
     for statement in parts.statements:
-        yield from _problems_with_statement(file, statement)
+        if dialect == "sqlite":
+            yield from _problems_with_statement(file, statement, transaction)
+        elif problem := postgres_sql.problem_with(file, statement, transaction):
+            yield problem
     if parts.unfinished:
         yield Problem(file, parts.unfinished.line, "", f"{parts.unfinished.what}: the last statement has no end")
 
 
-def _problems_with_statement(file: str, statement: Statement) -> Iterable[Problem]:
+def _problems_with_statement(file: str, statement: Statement, transaction: bool) -> Iterable[Problem]:
     word = first_word(statement.sql)
-    if word in _REFUSED:
+    if word == "VACUUM" and transaction:
+        yield Problem(file, statement.line, "", "VACUUM cannot stand in a migration", _ALONE)
+    elif word in _REFUSED:
         yield Problem(file, statement.line, "", f"{word} cannot stand in a migration", _REFUSED[word])
     elif statement.sql.startswith("."):
         command = statement.sql.split("\n", 1)[0].strip()

@@ -96,6 +96,15 @@ def first_word(sql: str) -> str:
     return token["word"].upper() if token and token["word"] else ""
 
 
+def comments(text: str) -> Iterator[tuple[int, str]]:
+    """The comments of one line, with their lines; what looks like one inside a string is none."""
+    line = 1
+    for token in _tokens(text):
+        if token[0].startswith("--"):
+            yield line, token[0]
+        line += token[0].count("\n")
+
+
 def accepts(comment: str) -> bool:
     """Whether a comment says that the statement behind it is meant as it is: ``-- mcc: accept``, and why."""
     return _ACCEPT.match(comment) is not None

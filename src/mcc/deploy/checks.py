@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.core.sudo import required, way_out
+from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
 from mcc.deploy.request import Request
-from mcc.deploy.situation import Situation, has_python, is_alembic, migrations_source
+from mcc.deploy.situation import Situation, has_python
 from mcc.errors import Refused, RightsError, SiteError
 from mcc.host.ports import Host
 
@@ -126,11 +127,6 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
 
 def _database(s: Situation, host: Host) -> Iterator[Refused]:
     conf, component = s.request.conf, s.environment_component
-    if conf.database.kind == "postgresql":
-        yield SiteError(
-            "DATABASE: postgresql: this version of mcc migrates SQLite only",
-            help="say DATABASE: none and run the migrations with the project's own script",
-        )
     if conf.database.kind is not None or component is None:
         return
     source = migrations_source(s.request, component)
@@ -138,7 +134,7 @@ def _database(s: Situation, host: Host) -> Iterator[Refused]:
     if (here and source is not None and is_alembic(host.files, source[1])) or _speaks_of_postgresql(s.request):
         yield SiteError(
             f"{conf.path.name}: which database is it? The migrations or other keys speak of PostgreSQL or alembic",
-            help="add the line DATABASE: none (migrations are run by your own script), or DATABASE: sqlite",
+            help="add the line DATABASE: postgresql, DATABASE: sqlite, or DATABASE: none (your own script migrates)",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os.path
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,12 @@ from urllib.parse import urlsplit
 from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
+from mcc.model.database import SqliteDatabase, Target
+from mcc.model.migration import MigrationPhase
 from mcc.model.plan import Phase, Plan, PlannedStep, Step
 from mcc.model.release import Release
 from mcc.steps.cron import InstallCron
@@ -20,7 +24,7 @@ from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
-from mcc.steps.migrate import MigrateSqlite
+from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
@@ -42,7 +46,7 @@ def make_plan(s: Situation) -> Plan:
         *_smoke(s),
         *_stable(s),
     )  # fmt: skip
-    return Plan(before, (*_record(s), *_prune(s)), s.request.warnings)
+    return Plan(before, (*_record(s), *_migrate_after(s), *_prune(s)), s.request.warnings)
 
 
 def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> PlannedStep:
@@ -94,13 +98,28 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
 def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
-    if s.databases is None:
-        return
-    pending = {name for _, names in s.databases.pending for name in names}
+    if s.databases is not None:
+        yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, "before"))
+
+
+def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
+    pending = databases.pending_names
     what = f"{len(pending)} pending" if pending else "nothing pending"
-    where = f"{len(s.databases.databases)} databases" if s.request.conf.domains else "data.db"
-    folder = s.release_folder(s.databases.component) / s.databases.folder
-    yield _step("migrate", f"{where}: {what}", MigrateSqlite(folder, s.databases.databases))
+    many = len(databases.targets) != 1 or s.request.conf.domains
+    return f"{f'{len(databases.targets)} databases' if many else databases.targets[0].name}: {what}"
+
+
+def _migration_step(s: Situation, databases: PlannedDatabases, phase: MigrationPhase) -> MigrateDatabases:
+    release = s.release_folder(databases.component)
+    how = dataclasses.replace(databases.how, phases=(phase,))
+    return MigrateDatabases(databases.sources(release), databases.targets, how)
+
+
+def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
+    """Files that the old release could not have lived with."""
+    if s.databases is not None and s.databases.has_pending("after"):
+        title = f"{_databases_title(s, s.databases)}, those marked for after the cut-over"
+        yield _step("after", title, _migration_step(s, s.databases, "after"))
 
 
 def _own(s: Situation) -> Iterator[PlannedStep]:
@@ -120,9 +139,17 @@ def owned_paths(s: Situation) -> tuple[Path, ...]:
     if s.request.conf.domains:
         names.append("domains")
     names += ["logs", "data"]
-    if s.databases and not s.request.conf.domains:
+    if _has_single_file(s):
         names.append("data.db")
     return tuple(s.site.base / name for name in dict.fromkeys(names))
+
+
+def _has_single_file(s: Situation) -> bool:
+    return any(target == SqliteDatabase("data.db", s.site.single_database) for target in _targets(s))
+
+
+def _targets(s: Situation) -> tuple[Target, ...]:
+    return s.databases.targets if s.databases else ()
 
 
 def _cut_over(s: Situation) -> Iterator[PlannedStep]:

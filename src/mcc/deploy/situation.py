@@ -19,14 +19,12 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
-from mcc.core.migrations import pending, refuse
+from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
-from mcc.host.migration_files import read_migrations
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
-from mcc.model.migration import Migration
 from mcc.runs.ledger import read_ledger
 
 _RECORDS_KEPT = 50
@@ -40,20 +38,6 @@ class PlannedEnvironment:
     whole: bool
     made_from: tuple[tuple[str, str], ...]
     local_packages: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedDatabases:
-    """The databases that the release's migrations belong to.
-
-    ``folder`` is relative to the release. ``pending`` names, for each database, what will run.
-    """
-
-    component: Component
-    folder: str
-    migrations: tuple[Migration, ...]
-    databases: tuple[tuple[str, Path], ...]
-    pending: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +101,7 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         components=components,
         ledger=ledger,
         environment=_environment(request, host, present) if has_python(request, host.files) else None,
-        databases=_databases(request, host, components),
+        databases=plan_databases(request, host, components),
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
@@ -239,45 +223,3 @@ def _content(files: Files, folder: Path) -> str:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def migrations_source(request: Request, component: Component) -> tuple[str, Path] | None:
-    """The migrations' folder in the release, and where the output has it."""
-    conf = request.conf
-    folder = conf.database.migrations_dir
-    if folder is None:
-        folder = "shared/db/scripts/migrations" if conf.domains else "migrations"
-    wanted = PurePosixPath(folder)
-    for source, target in component.sources:
-        inside = PurePosixPath(target)
-        if inside == PurePosixPath() or inside in (wanted, *wanted.parents):
-            return folder, request.output / source / wanted.relative_to(inside)
-    return None
-
-
-def _databases(request: Request, host: Host, components: tuple[Component, ...]) -> PlannedDatabases | None:
-    component = next((component for component in components if component.environment), None)
-    if component is None or request.conf.database.kind in ("none", "postgresql"):
-        return None
-    source = migrations_source(request, component)
-    if source is None or host.files.kind(source[1]) != "folder":
-        return None
-    if request.conf.database.kind is None and is_alembic(host.files, source[1]):
-        return None  # the checks ask for the line that is missing
-    migrations = read_migrations(host.files, source[1], str(source[1].relative_to(request.output)))
-    databases = _paths(request)
-    waiting = {name: pending(migrations, host.sqlite.applied(path)) for name, path in databases}
-    refuse(migration for found in waiting.values() for migration in found)
-    names = tuple((name, tuple(migration.name for migration in found)) for name, found in waiting.items())
-    return PlannedDatabases(component, source[0], migrations, databases, names)
-
-
-def is_alembic(files: Files, folder: Path) -> bool:
-    """Whether a folder of migrations is alembic's."""
-    return bool({"env.py", "script.py.mako", "versions"} & set(files.names(folder)))
-
-
-def _paths(request: Request) -> tuple[tuple[str, Path], ...]:
-    if request.conf.domains:
-        return tuple((domain, request.site.database(domain)) for domain in request.conf.domains)
-    return (("data.db", request.site.single_database),)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from mcc.model.database import Contents, Found, How, Tracking
+from mcc.errors import MigrationFailed
+from mcc.model.database import Contents, Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
 T = TypeVar("T", contravariant=True)
@@ -40,6 +41,34 @@ class Migrator(Protocol[T]):
     def record(self, target: T, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Write rows for ``migrations`` without running them (a baseline), and renew the checksum of
         rows that are there already (a changed file that is accepted); the names that were written."""
+        ...
+
+
+Each: TypeAlias = Callable[[SqliteDatabase, tuple[str, ...] | MigrationFailed], None]
+"""Told for each database, in the caller's thread: the names that were applied, or why it failed."""
+
+
+class SqliteMigrator(Migrator[SqliteDatabase], Protocol):
+    """What SQLite files allow beyond that: many at once, and a try on a copy.
+
+    ``scratch`` is a folder of ours on the site's disk; it is made (0700) and removed with all in it.
+    """
+
+    # effects
+    def migrate_all(
+        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+    ) -> None:
+        """Bring many forward, some of them at the same time; new ones as copies of one that was made first.
+
+        One that fails does not stop the others; what ``each`` raises, and a signal, stops all of them soon.
+        """
+        ...
+
+    def rehearse(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How, scratch: Path) -> None:
+        """Bring a copy of a database forward, and remove the copy.
+
+        Raises MigrationFailed as the real thing would, with the database's own name.
+        """
         ...
 
 

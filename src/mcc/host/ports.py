@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from mcc.model.migration import Migration
+from mcc.host.database_ports import Migrator, SqliteMigrator
+from mcc.model.database import PostgresDatabase, Target
 from mcc.model.service import ServiceState
 
 Kind = Literal["absent", "file", "folder", "link", "other"]
@@ -232,26 +233,6 @@ class Http(Protocol):
         ...
 
 
-class Sqlite(Protocol):
-    """SQLite databases, opened in this process."""
-
-    def applied(self, database: Path) -> tuple[str, ...]:
-        """Names in the tracking table, in order; none if the file or the table is missing.
-
-        Raises MigrationFailed if the file is there but cannot be read as a database.
-        """
-        ...
-
-    # effects
-    def migrate(self, database: Path, migrations: Sequence[Migration], wait: float) -> tuple[str, ...]:
-        """Apply what is pending, with its rows, in one transaction; the names that were applied.
-
-        The database and its folder are made if they are missing. ``wait``: seconds to wait for
-        a writer that holds the database. Raises MigrationFailed with file, line and reason.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """The Python that an environment is made with."""
@@ -337,8 +318,14 @@ class Host:
     services: Services
     crontab: Crontab
     http: Http
-    sqlite: Sqlite
+    sqlite: SqliteMigrator
+    postgres: Migrator[PostgresDatabase]
     uv: Uv
     clock: Clock
     machine: Machine
     listener: Listener
+
+
+def migrator(host: Host, target: Target) -> Migrator[Any]:
+    """The port that brings databases of this target's kind forward."""
+    return host.sqlite if target.kind == "sqlite" else host.postgres

@@ -37,9 +37,14 @@ def is_busy(error: Exception) -> bool:
     return _name(error).startswith(_BUSY)
 
 
-def failed(database: Path, error: Exception, place: str = "", wait: float = 0.0) -> MigrationFailed:
-    """The error to raise. ``place`` is file and line; ``wait`` how many seconds were waited for a lock."""
+def failed(
+    database: Path, error: Exception, place: str = "", wait: float = 0.0, table: str = "migrations"
+) -> MigrationFailed:
+    """The error to raise. ``place`` is file and line; ``wait`` how many seconds were waited for a lock;
+    ``table`` the tracking table."""
     if not place and str(error).startswith("no such column"):
+        if table != "migrations":
+            return MigrationFailed(f"{database}: its table {table} has {error}", help="see MIGRATION_TABLE in the conf")
         return MigrationFailed(f"{database}: its table migrations is not the one that mcc keeps ({error})", help=_TABLE)
     # Whose the file is has nothing to do with the statement that finds out.
     placed = place and not _name(error).startswith("SQLITE_READONLY")

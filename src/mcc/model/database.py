@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from mcc.model.migration import MigrationPhase
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteDatabase:
@@ -72,7 +74,8 @@ class Found:
     """A database as it was found.
 
     ``filled``: there are tables besides the tracking table. ``tracked``: the tracking table is there.
-    ``invalid``: indexes that a failed CREATE INDEX CONCURRENTLY left behind (PostgreSQL).
+    ``invalid``: indexes that a failed CREATE INDEX CONCURRENTLY left behind, quoted, and ``server``: what
+    answered, with its version (both PostgreSQL).
     """
 
     exists: bool
@@ -80,6 +83,12 @@ class Found:
     tracked: bool = False
     applied: tuple[Applied, ...] = ()
     invalid: tuple[str, ...] = ()
+    server: str = ""
+
+    @property
+    def new(self) -> bool:
+        """Whether it has neither tables nor a history: it is not there, or empty."""
+        return not self.filled and not self.applied
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,11 +100,13 @@ class Found:
 class How:
     """How migrations are applied. Times are in seconds.
 
-    ``wait``: for a writer that holds an SQLite database, or for PostgreSQL's advisory lock.
+    ``phases``: files of another phase are not yet run; a new database gets all of them at once, in
+    order. ``wait``: for a writer that holds an SQLite database, or for PostgreSQL's advisory lock.
     ``lock_timeout`` and ``statement_timeout`` are PostgreSQL's, tried ``retries`` times.
     """
 
     tracking: Tracking = Tracking()
+    phases: tuple[MigrationPhase, ...] = ("before", "after")
     wait: float = 30.0
     lock_timeout: float = 2.0
     statement_timeout: float = 0.0

@@ -8,7 +8,7 @@ from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
-from mcc.steps.migrate import MigrateSqlite
+from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
@@ -20,7 +20,7 @@ from mcc.steps.smoke import SmokeTest
 def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
-        BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateSqlite, Own,
+        BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RemoveFiles, RemoveLeftovers, ReplaceFiles, RestartServices,
         ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
     )  # fmt: skip

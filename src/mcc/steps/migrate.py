@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mcc.errors import MigrationFailed
-from mcc.host.migration_files import read_migrations
-from mcc.host.ports import Host
+from mcc.host.migration_files import Sources, read_sources
+from mcc.host.ports import Host, migrator
+from mcc.model.database import How, Target
 from mcc.model.plan import Facts, Seen
 
 
 @dataclass(frozen=True, slots=True)
-class MigrateSqlite:
-    """Apply what is pending to each database, one transaction a database.
+class MigrateDatabases:
+    """Apply what is pending to each database.
 
-    ``databases`` are ``(name, path)`` pairs; ``wait``: seconds to wait for a writer.
+    ``sources`` are files of the release, which is in place by then.
     """
 
-    migrations: Path
-    databases: tuple[tuple[str, Path], ...]
-    wait: float = 30.0
+    sources: Sources
+    targets: tuple[Target, ...]
+    how: How
 
     def look(self, host: Host) -> Seen:
         return {"applied": self._applied(host)}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        migrations = read_migrations(host.files, self.migrations)
+        migrations = read_sources(host.files, self.sources)
         failed: list[MigrationFailed] = []
-        total = len(self.databases)
-        for number, (name, path) in enumerate(self.databases, 1):
+        total = len(self.targets)
+        for number, target in enumerate(self.targets, 1):
             try:
-                applied = host.sqlite.migrate(path, migrations, self.wait)
+                applied = migrator(host, target).migrate(target, migrations, self.how)
             except MigrationFailed as error:
                 failed.append(error)
                 continue
             if applied:
-                host.listener.say(f"{name}: {', '.join(applied)}")
+                host.listener.say(f"{target.name}: {', '.join(applied)}")
             host.listener.progress(number, total, "databases")
         if failed:
             raise _all_of(failed, total)
@@ -50,7 +50,8 @@ class MigrateSqlite:
             return {"databases": f"not known: {error.message}"}  # nothing is undone here, it is only said
 
     def _applied(self, host: Host) -> dict[str, int]:
-        return {name: len(host.sqlite.applied(path)) for name, path in self.databases}
+        tracking = self.how.tracking
+        return {target.name: len(migrator(host, target).look(target, tracking).applied) for target in self.targets}
 
     def _words(self, host: Host, seen: Seen, direction: str) -> str:
         before: dict[str, Any] = seen["applied"]
@@ -60,7 +61,7 @@ class MigrateSqlite:
             return "as before"
         most = max(moved.values())
         plural = "s" if most != 1 else ""
-        where = "" if len(moved) == len(self.databases) else f" in {', '.join(sorted(moved))}"
+        where = "" if len(moved) == len(self.targets) else f" in {', '.join(sorted(moved))}"
         return f"{most} migration{plural} {direction}{where}"
 
 
