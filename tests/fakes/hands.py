@@ -73,17 +73,18 @@ class FakeHands:
         self.maskers: list[Masker] = []
         self.interrupt_at = InterruptAt(interrupt_at)
         self._guardian = guardian
-        self._lock: FakeLock | None = None
+        self._locks: dict[Site, FakeLock] = {}
 
     def host(self, site: Site, services: Services, run: str = "", lock: object = None) -> Host:
         host = self.world.host()
         return dataclasses.replace(host, services=NoManager()) if services.manager == "none" else host
 
     def lock(self, site: Site, holder: Mapping[str, object]) -> FakeLock:
-        if self._lock is not None and self._lock.held:
-            raise SiteLocked("another run holds the site")
-        self._lock = FakeLock(self.world.process)
-        return self._lock
+        """Locks are not files of the fake machine: each pair of hands knows its own."""
+        if site in self._locks and self._locks[site].held:
+            raise SiteLocked(f"another run holds the site {site.base}")
+        self._locks[site] = FakeLock(self.world.process)
+        return self._locks[site]
 
     def tool(self, site: Site) -> Tool:
         return Tool(self.version, site.tool(self.version) / "mcc")
@@ -113,8 +114,7 @@ class FakeHands:
         try:
             return work()
         except Killed:
-            lock = self._lock
             self.world.revive()
-            if lock is not None:
+            for lock in self._locks.values():
                 lock.process = self.world.process  # the guardian has held it all along
             return rescue("the deploying process died of SIGKILL")

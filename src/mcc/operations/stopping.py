@@ -1,0 +1,90 @@
+"""Having a site stand still while its databases are exchanged, as far as the deploy user may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcc.core.layout import Site
+from mcc.core.standstill import lines_elsewhere, lines_that_stay
+from mcc.core.sudo import stop, way_out
+from mcc.host.ports import Host
+from mcc.model.conf import Conf
+from mcc.model.plan import PlannedStep
+from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
+from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
+from mcc.steps.waiting import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """``stopped``: services that run and may be stopped; ``kept_up``: those that run and may not.
+
+    A service that does not run is not touched. ``user`` is the deploy user.
+    """
+
+    conf: Conf
+    site: Site
+    run: str
+    user: str
+    stopped: tuple[str, ...]
+    kept_up: tuple[str, ...]
+    has_crontab: bool
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot stand still, and the line that would let it."""
+        if not self.kept_up:
+            return ()
+        names = ", ".join(self.kept_up)
+        lines = way_out(self.user, *(stop(name) for name in self.kept_up))
+        return (f"{names} may not be stopped and is restarted afterwards; what it writes meanwhile is lost; {lines}",)
+
+    @property
+    def health(self) -> Health:
+        conf = self.conf
+        if conf.api_port is None or not set(conf.services.names) & {*self.stopped, *self.kept_up}:
+            return Health()
+        return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
+
+    @property
+    def _aside(self) -> Path:
+        return self.site.kept(self.run) / "crontab"
+
+
+def look_at_services(conf: Conf, site: Site, host: Host, run: str) -> Standstill:
+    """What runs, and what of it may be stopped; nothing is changed."""
+    names = conf.services.all if conf.services.manager != "none" else ()
+    up = [name for name in names if host.services.state(name).active]
+    stoppable = tuple(name for name in up if host.services.may_stop(name))
+    others = tuple(name for name in up if name not in stoppable)
+    return Standstill(conf, site, run, host.machine.user(), stoppable, others, host.crontab.available())
+
+
+def stop_steps(still: Standstill) -> Iterator[PlannedStep]:
+    """Cron jobs first: one of them could start what is stopped."""
+    services = still.conf.services
+    if still.has_crontab:
+        stay, elsewhere = lines_that_stay(still.conf, still.site), lines_elsewhere(still.conf, still.site)
+        step = SuspendCron(still.site.base, stay, elsewhere, still._aside)
+        yield PlannedStep("stop", "the site's cron jobs rest", step)
+    if still.kept_up:
+        guard = ServicesBack(still.kept_up, still.health, services.start_timeout)
+        yield PlannedStep("stop", f"{', '.join(still.kept_up)} cannot be stopped", guard)
+    if still.stopped:
+        halt = StopServices(still.stopped, still.health, services.start_timeout)
+        yield PlannedStep("stop", f"stop {', '.join(still.stopped)}", halt)
+
+
+def start_steps(still: Standstill) -> Iterator[PlannedStep]:
+    """All that ran before runs again, and has to stay up; then the cron jobs."""
+    services, names = still.conf.services, (*still.stopped, *still.kept_up)
+    if names:
+        start = RestartServices(names, still.health, services.start_timeout, still.site.logs)
+        yield PlannedStep("start", f"start {', '.join(names)}", start)
+        stay_up = ServicesStable(names, services.stable_for, still.site.logs)
+        yield PlannedStep("start", f"services stay up for {services.stable_for:g} s", stay_up)
+    if still.has_crontab:
+        step = ResumeCron(still.site.base, lines_elsewhere(still.conf, still.site), still._aside)
+        yield PlannedStep("start", "the site's cron jobs go on", step)
