@@ -86,5 +86,6 @@ def start_steps(still: Standstill) -> Iterator[PlannedStep]:
         stay_up = ServicesStable(names, services.stable_for, still.site.logs)
         yield PlannedStep("start", f"services stay up for {services.stable_for:g} s", stay_up)
     if still.has_crontab:
-        step = ResumeCron(still.site.base, lines_elsewhere(still.conf, still.site), still._aside)
+        stay, elsewhere = lines_that_stay(still.conf, still.site), lines_elsewhere(still.conf, still.site)
+        step = ResumeCron(still.site.base, stay, elsewhere, still._aside)
         yield PlannedStep("start", "the site's cron jobs go on", step)

@@ -71,10 +71,7 @@ class SuspendCron:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         host.files.make_folder(self.aside.parent, 0o700)
         host.files.write(self.aside, seen["before"], 0o600)
-        now = host.crontab.read()
-        wanted = crontab.with_block(now, self.site, self.keep, self.replaces)
-        if wanted != now:
-            host.crontab.write(wanted)
+        _suspend(host, self.site, self.keep, self.replaces)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
@@ -87,11 +84,12 @@ class ResumeCron:
     """Put this site's jobs back into the crontab, byte for byte, as :class:`SuspendCron` found them."""
 
     site: Path
+    keep: tuple[str, ...]
     replaces: tuple[str, ...]
     aside: Path
 
     def look(self, host: Host) -> Seen:
-        return {"before": host.crontab.read()}
+        return {}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         if host.files.kind(self.aside) != "file":
@@ -100,8 +98,16 @@ class ResumeCron:
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
-        _give_back(host, seen["before"], self.site, self.replaces)
+        # What is undone next puts databases back: no job may start meanwhile.
+        _suspend(host, self.site, self.keep, self.replaces)
         return None
+
+
+def _suspend(host: Host, site: Path, keep: tuple[str, ...], replaces: tuple[str, ...]) -> None:
+    now = host.crontab.read()
+    wanted = crontab.with_block(now, site, keep, replaces)
+    if wanted != now:
+        host.crontab.write(wanted)
 
 
 def _give_back(host: Host, before: bytes, site: Path, replaces: tuple[str, ...]) -> None:
