@@ -6,6 +6,7 @@ and hashes of its own; a new row then looks like those that are there.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 from mcc.model.database import Applied, Tracking
@@ -15,7 +16,15 @@ _SUFFIX = ".sql"
 
 
 def applied_from(rows: Iterable[tuple[object, object]], tracking: Tracking) -> tuple[Applied, ...]:
-    """Names and checksums as they stand in a table, in the form that migrations have."""
+    """Names and checksums as they stand in a table, in the form that migrations have.
+
+    Tenants mostly have had the same: what was worked out for one is remembered for the next.
+    """
+    return _applied(tuple(rows), tracking)
+
+
+@functools.lru_cache(maxsize=64)
+def _applied(rows: tuple[tuple[object, object], ...], tracking: Tracking) -> tuple[Applied, ...]:
     return tuple(Applied(_plain(str(name), tracking), _text(checksum)) for name, checksum in rows)
 
 

@@ -41,7 +41,12 @@ def ways_to_look(place: Place) -> list[str]:
 
 def _found(uri: str, tracking: Tracking) -> Found:
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_WAIT)) as connection:
-        connection.text_factory = _text
+        try:
+            return found_in(connection, tracking, read_rows(connection, tracking))
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("Could not decode"):
+                raise
+        connection.text_factory = _text  # slow, so only where it is needed
         return found_in(connection, tracking, read_rows(connection, tracking))
 
 

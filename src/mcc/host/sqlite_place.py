@@ -27,6 +27,9 @@ class Place:
     size: int | None
 
     def uri(self, options: str) -> str:
+        if self.path.isascii():  # several times faster, and what nearly all are
+            path = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+            return f"file:{path}?{options}"
         return f"file:{quote(os.fsencode(self.path))}?{options}"
 
     def has(self, suffix: str) -> bool:

@@ -57,8 +57,9 @@ def is_filled(connection: sqlite3.Connection, tracking: Tracking) -> bool:
 
 
 def found_in(connection: sqlite3.Connection, tracking: Tracking, rows: Rows) -> Found:
-    """The same for whoever decides."""
-    return Found(True, is_filled(connection, tracking), rows.there, applied_from(rows.raw, tracking))
+    """The same for whoever decides. Where there are rows, nothing is asked: a thousand databases are quick."""
+    filled = bool(rows.raw) or is_filled(connection, tracking)
+    return Found(True, filled, rows.there, applied_from(rows.raw, tracking))
 
 
 def make_table(tracking: Tracking) -> str:

@@ -73,7 +73,7 @@ class Applied:
 class Found:
     """A database as it was found.
 
-    ``filled``: there are tables besides the tracking table. ``tracked``: the tracking table is there.
+    ``filled``: there are tables besides the tracking table, or rows in it. ``tracked``: that table is there.
     ``invalid``: indexes that a failed CREATE INDEX CONCURRENTLY left behind, quoted, and ``server``: what
     answered, with its version (both PostgreSQL).
     """
