@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.core.sudo import required, way_out
+from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
 from mcc.deploy.request import Request
@@ -115,9 +116,7 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
         for link, _ in component.links:
             kind = host.files.kind(s.site.base / link)
             if kind not in ("absent", "link"):
-                yield SiteError(
-                    f"{s.site.base / link} is a {kind}, not a link", help="move it away, then deploy again"
-                )
+                yield SiteError(f"{s.site.base / link} is a {kind}, not a link", help="move it away, then deploy again")
     if s.environment and host.files.kind(s.site.environment) not in ("absent", "link"):
         yield SiteError(
             f"{s.site.environment} is a real environment, as an older script made it, not a link",
@@ -206,7 +205,8 @@ def _cron(s: Situation) -> Iterator[Refused]:
 def _missing_rights(s: Situation, host: Host) -> Iterator[tuple[str, ...]]:
     # data/ is the application's own: its owner is set where it exists.
     owned = [path for path in owned_paths(s) if path != s.site.data or host.files.kind(path) != "absent"]
-    return (words for words in required(s.request.conf, owned) if not host.sudo.allows(words))
+    needed = (*required(s.request.conf, owned), *offline.stop_rights(s))
+    return (words for words in needed if not host.sudo.allows(words))
 
 
 def _warnings(s: Situation, host: Host) -> Iterator[str]:
@@ -217,6 +217,7 @@ def _warnings(s: Situation, host: Host) -> Iterator[str]:
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
     if conf.services.manager == "systemd" and not s.has_crontab:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
+    yield from offline.warnings(s)
     yield from _behind_our_back(s, host)
     yield from _side_files(s, host)
 

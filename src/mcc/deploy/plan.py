@@ -12,6 +12,7 @@ from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
 from mcc.deploy.databases import PlannedDatabases
+from mcc.deploy.offline import phases, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
@@ -39,6 +40,7 @@ def make_plan(s: Situation) -> Plan:
         *_folders(s),
         *_place(s),
         *_environment(s),
+        *stop_steps(s, _health(s)),
         *_migrate(s),
         *_own(s),
         *_cut_over(s),
@@ -99,7 +101,7 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
     if s.databases is not None:
-        yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, "before"))
+        yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, phases(s)))
 
 
 def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
@@ -109,17 +111,17 @@ def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
     return f"{f'{len(databases.targets)} databases' if many else databases.targets[0].name}: {what}"
 
 
-def _migration_step(s: Situation, databases: PlannedDatabases, phase: MigrationPhase) -> MigrateDatabases:
+def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> MigrateDatabases:
     release = s.release_folder(databases.component)
-    how = dataclasses.replace(databases.how, phases=(phase,))
+    how = dataclasses.replace(databases.how, phases=phases)
     return MigrateDatabases(databases.sources(release), databases.targets, how)
 
 
 def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
-    if s.databases is not None and s.databases.has_pending("after"):
+    if s.databases is not None and "after" not in phases(s) and s.databases.has_pending("after"):
         title = f"{_databases_title(s, s.databases)}, those marked for after the cut-over"
-        yield _step("after", title, _migration_step(s, s.databases, "after"))
+        yield _step("after", title, _migration_step(s, s.databases, ("after",)))
 
 
 def _own(s: Situation) -> Iterator[PlannedStep]:

@@ -1,0 +1,55 @@
+"""``MIGRATE_OFFLINE: true``: services and cron jobs stand still from the first copy to the new release.
+
+A database that is there and gets migrations is what it is for. Then the way back is whole: what the
+copies hold is put back before the old code runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcc.core.standstill import lines_elsewhere, lines_that_stay
+from mcc.core.sudo import Words, stop
+from mcc.deploy.situation import Situation
+from mcc.model.migration import MigrationPhase
+from mcc.model.plan import PlannedStep
+from mcc.steps.offline import StopServices, SuspendCron
+from mcc.steps.waiting import Health
+
+
+def stands_still(s: Situation) -> bool:
+    """Whether the site rests while its databases are migrated."""
+    return s.request.conf.database.offline and s.databases is not None and bool(s.databases.pending_targets)
+
+
+def phases(s: Situation) -> tuple[MigrationPhase, ...]:
+    """Which migrations run before the cut-over: all, where no release lives with them meanwhile."""
+    return ("before", "after") if stands_still(s) else ("before",)
+
+
+def stop_rights(s: Situation) -> tuple[Words, ...]:
+    """What must be allowed besides: a stopped unit is started by the restart that every deploy may do."""
+    services = s.request.conf.services
+    return tuple(stop(unit) for unit in services.all) if stands_still(s) and services.manager == "systemd" else ()
+
+
+def warnings(s: Situation) -> Iterator[str]:
+    """What cannot stand still."""
+    services = s.request.conf.services
+    if stands_still(s) and services.manager == "none" and services.all:
+        names = ", ".join(services.all)
+        yield f"MIGRATE_OFFLINE: {names} cannot be stopped by mcc (SERVICE_MANAGER: none); stop what writes yourself"
+
+
+def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
+    """Cron jobs first: one of them could start what is stopped."""
+    if not stands_still(s):
+        return
+    conf, services = s.request.conf, s.request.conf.services
+    if s.has_crontab:
+        stay, elsewhere = lines_that_stay(conf, s.site), lines_elsewhere(conf, s.site)
+        step = SuspendCron(s.site.base, stay, elsewhere, s.site.kept(s.run) / "crontab")
+        yield PlannedStep("stop", "the site's cron jobs rest", step)
+    if services.all and services.manager != "none":
+        halt = StopServices(services.all, health, services.start_timeout)
+        yield PlannedStep("stop", f"stop {', '.join(services.all)}", halt)
