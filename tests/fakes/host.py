@@ -16,13 +16,13 @@ from fakes.files import TEMPORARY, FakeFiles
 from fakes.http import FakeHttp, HttpState
 from fakes.listener import RecordingListener
 from fakes.machine import FakeMachine, MachineState
+from fakes.postgres import FakePostgres, PostgresState
 from fakes.process import Killed, Process
 from fakes.services import FakeServices, ServicesState, Unit, linked_release, start, unit_state
 from fakes.sqlite import FakeSqlite, SqliteState
 from fakes.sudo import FakeSudo, SudoState
 from fakes.tree import File, Folder, Link, Tree, Who
 from fakes.uv import FakeUv, UvState
-from mcc.host.no_postgres import NoPostgres
 from mcc.host.ports import Host
 
 __all__ = ["FakeWorld", "Killed", "Snapshot"]
@@ -39,7 +39,8 @@ class FakeWorld:
     ``kill_at``: the number of the effect, from 1, at which that process dies; ``fail_at``: the one
     that fails instead. ``services`` are the units that systemd knows. The attributes hold what a
     test may set and look at: ``tree`` (limits, read-only), ``disk`` (root's hand: never ticks),
-    ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``uv``, ``machine``.
+    ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``postgres``,
+    ``uv``, ``machine``.
 
     >>> world = FakeWorld(kill_at=3)
     >>> world.plant({"/home/out/api/main.py": b"x", "/srv/site/": None})
@@ -69,6 +70,7 @@ class FakeWorld:
         self.units = ServicesState(base, {name: Unit(name) for name in services}, runs)
         self.http = HttpState()
         self.sqlite = SqliteState()
+        self.postgres = PostgresState()
         self.uv = UvState()
         self.machine = MachineState()
         self.disk = FakeFiles(self.tree, Process(), Who("root"), self.time)
@@ -193,7 +195,7 @@ class FakeWorld:
             crontab=FakeCrontab(self.cron, process),
             http=FakeHttp(self.http, self.units, self.disk, self.time),
             sqlite=FakeSqlite(self.sqlite, files, process),
-            postgres=NoPostgres(),
+            postgres=FakePostgres(self.postgres, process),
             uv=FakeUv(self.uv, files, process),
             clock=FakeClock(self.time, process),
             machine=FakeMachine(self.machine, self.user, self.tree, process),

@@ -18,9 +18,9 @@ from mcc.host.files import RealFiles
 from mcc.host.http import RealHttp
 from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
-from mcc.host.no_postgres import NoPostgres
 from mcc.host.ports import Commands, Host
 from mcc.host.ports import Services as ServicesPort
+from mcc.host.postgres import PostgresMigrator
 from mcc.host.signals import Interrupts, RealInterrupts
 from mcc.host.sqlite import SqliteDatabases
 from mcc.host.sudo import RealSudo
@@ -52,7 +52,7 @@ class RealHands:
             crontab=SystemCrontab(commands),
             http=RealHttp(),
             sqlite=SqliteDatabases(),
-            postgres=NoPostgres(),
+            postgres=PostgresMigrator(),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
             clock=RealClock(),
             machine=RealMachine(),

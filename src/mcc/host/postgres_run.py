@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mcc.core.migration_rows import is_same, stored_hash, stored_name
-from mcc.core.migration_work import groups, to_run
+from mcc.core.migration_work import groups, recorded, to_run
 from mcc.core.postgres_sql import is_concurrent, may_commit_inside
 from mcc.errors import MigrationFailed
 from mcc.host import postgres_lock
@@ -224,17 +224,17 @@ class Run:
 
         A file may have written its own. Rows of older scripts get their checksum now.
         """
-        wanted = set(_names(todo)).union(*(each.includes for each in todo if each.role == "schema"))
+        wanted = recorded(todo, self._migrations)
         if not wanted and not self._tracking.is_own:
             return
         rows = self._rows(schema)
         applied = rows.applied(self._tracking)
         there = {row.name for row in applied}
-        files = [each for each in self._migrations if each.role == "migration"]
-        self._insert(schema, rows, [each for each in files if each.name in wanted - there])
+        self._insert(schema, rows, [each for each in wanted if each.name not in there])
         if self._tracking.is_own:
             lacking = {row.name for row in applied if row.checksum is None}
-            self._update(schema, rows, [each for each in files if each.name in lacking])
+            old = [each for each in self._migrations if each.role == "migration" and each.name in lacking]
+            self._update(schema, rows, old)
 
     def _insert(self, schema: str, rows: Rows, migrations: Sequence[Migration]) -> None:
         for each in migrations:
