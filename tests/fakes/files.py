@@ -82,6 +82,13 @@ class FakeFiles:
         """Permission bits; not part of the port."""
         return self._node(path, follow=False).mode
 
+    def identity(self, path: Path) -> str:
+        """What a path leads to at the end of all links, as a name; empty if there is nothing."""
+        try:
+            return str(id(self._node(path, follow=True)))
+        except OSError:
+            return ""
+
     def node(self, path: Path) -> Node:
         """What stands at a path, links not followed; not part of the port."""
         return self._node(path, follow=False)

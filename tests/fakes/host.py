@@ -10,6 +10,7 @@ from random import Random
 from typing import TypeAlias
 
 from fakes.clock import FakeClock, Time
+from fakes.clones import FakeClones
 from fakes.commands import CommandsState, FakeCommands
 from fakes.crontab import CrontabState, FakeCrontab
 from fakes.files import TEMPORARY, FakeFiles
@@ -196,6 +197,7 @@ class FakeWorld:
             http=FakeHttp(self.http, self.units, self.disk, self.time),
             sqlite=FakeSqlite(self.sqlite, files, process),
             postgres=FakePostgres(self.postgres, process),
+            clones=FakeClones(files, process, self.postgres),
             uv=FakeUv(self.uv, files, process),
             clock=FakeClock(self.time, process),
             machine=FakeMachine(self.machine, self.user, self.tree, process),

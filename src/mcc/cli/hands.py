@@ -10,6 +10,7 @@ from mcc.core.masking import Masker
 from mcc.engine.run import Sink
 from mcc.host import guardian, toolbox
 from mcc.host.clock import RealClock
+from mcc.host.cloning import RealClones
 from mcc.host.commands import RealCommands
 from mcc.host.crontab import SystemCrontab
 from mcc.host.early import EarlyInterpreter
@@ -20,7 +21,7 @@ from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
 from mcc.host.ports import Commands, Host
 from mcc.host.ports import Services as ServicesPort
-from mcc.host.postgres import PostgresMigrator
+from mcc.host.postgres import PostgresDatabases
 from mcc.host.signals import Interrupts, RealInterrupts
 from mcc.host.sqlite import SqliteDatabases
 from mcc.host.sudo import RealSudo
@@ -52,7 +53,8 @@ class RealHands:
             crontab=SystemCrontab(commands),
             http=RealHttp(),
             sqlite=SqliteDatabases(),
-            postgres=PostgresMigrator(),
+            postgres=PostgresDatabases(),
+            clones=RealClones(commands),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
             clock=RealClock(),
             machine=RealMachine(),

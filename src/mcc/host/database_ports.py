@@ -7,12 +7,12 @@ copy is kept is worked out in ``core``. All of them raise :class:`mcc.errors.Mig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
 from mcc.errors import MigrationFailed
-from mcc.model.database import Contents, Found, How, SqliteDatabase, Tracking
+from mcc.model.database import Contents, Found, How, PostgresDatabase, SqliteDatabase, Target, Tracking
 from mcc.model.migration import Migration
 
 T = TypeVar("T", contravariant=True)
@@ -51,12 +51,18 @@ Each: TypeAlias = Callable[[SqliteDatabase, tuple[str, ...] | MigrationFailed], 
 class SqliteMigrator(Migrator[SqliteDatabase], Protocol):
     """What SQLite files allow beyond that: many at once, and a try on a copy.
 
-    ``scratch`` is a folder of ours on the site's disk; it is made (0700) and removed with all in it.
+    ``scratch`` is a folder of ours on the site's disk; it is made (0700) and removed with all in it. None:
+    nothing is copied.
     """
 
     # effects
     def migrate_all(
-        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+        self,
+        targets: Sequence[SqliteDatabase],
+        migrations: Sequence[Migration],
+        how: How,
+        scratch: Path | None,
+        each: Each,
     ) -> None:
         """Bring many forward, some of them at the same time; new ones as copies of one that was made first.
 
@@ -69,6 +75,14 @@ class SqliteMigrator(Migrator[SqliteDatabase], Protocol):
 
         Raises MigrationFailed as the real thing would, with the database's own name.
         """
+        ...
+
+
+class PostgresMigrator(Migrator[PostgresDatabase], Protocol):
+    """What PostgreSQL needs beyond that: passwords."""
+
+    def knowing(self, passwords: Mapping[Path, str]) -> PostgresMigrator:
+        """The same with the contents of password files, by their paths, before these are written."""
         ...
 
 
@@ -96,5 +110,28 @@ class Copier(Protocol[T]):
 
         SQLite: by the backup API into the existing file, so that owner, inode and readers stay and no
         old ``-wal`` can win. PostgreSQL: in one transaction. Raises CopyFailed.
+        """
+        ...
+
+
+class Clones(Protocol):
+    """What bringing data from one site to another needs besides copies."""
+
+    def identity(self, what: Target | Path) -> str:
+        """Which database, folder or file this is, whatever path, link or address leads there.
+
+        Empty if there is nothing. Raises CopyFailed if it cannot be told.
+        """
+        ...
+
+    # effects
+    def put(
+        self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
+        script: Path | None, shown: str,
+    ) -> None:  # fmt: skip
+        """Make a PostgreSQL database what a dump of another is, in one transaction, under its own names.
+
+        ``script`` is SQL of the project's own that is part of the transaction, ``shown`` its name;
+        ``scratch`` a folder of ours. Raises CopyFailed; the target is as it was then.
         """
         ...

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from mcc.host.database_ports import Migrator, SqliteMigrator
-from mcc.model.database import PostgresDatabase, Target
+from mcc.host.database_ports import Clones, Migrator, PostgresMigrator, SqliteMigrator
+from mcc.model.database import Target
 from mcc.model.service import ServiceState
 
 Kind = Literal["absent", "file", "folder", "link", "other"]
@@ -319,7 +319,8 @@ class Host:
     crontab: Crontab
     http: Http
     sqlite: SqliteMigrator
-    postgres: Migrator[PostgresDatabase]
+    postgres: PostgresMigrator
+    clones: Clones
     uv: Uv
     clock: Clock
     machine: Machine

@@ -1,0 +1,40 @@
+"""Bringing data from one site to another: is it another one, and PostgreSQL's way there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcc.errors import CopyFailed
+from mcc.host.ports import Commands
+from mcc.host.postgres_replace import Extra, PostgresReplacer
+from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+
+
+class RealClones:
+    """Port ``Clones`` on this machine."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._replacer = PostgresReplacer(commands)
+
+    def identity(self, what: Target | Path) -> str:
+        if isinstance(what, PostgresDatabase):
+            return self._replacer.identity(what)
+        return _inode(what.path if isinstance(what, SqliteDatabase) else what)
+
+    def put(
+        self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
+        script: Path | None, shown: str,
+    ) -> None:  # fmt: skip
+        extra = Extra(script, shown) if script else None
+        self._replacer.clone(dump, source, target, wait, scratch, extra)
+
+
+def _inode(path: Path) -> str:
+    """Device and inode, at the end of all links: the same for a second name and for a bind mount."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise CopyFailed(f"{path} cannot be looked at: {error.strerror}") from error
+    return f"{found.st_dev}:{found.st_ino}"
