@@ -18,13 +18,13 @@ from mcc.core.pgpass import pgpass
 from mcc.core.postgres_sql import split
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host import postgres_lock
-from mcc.host.postgres import PostgresMigrator
+from mcc.host.postgres import PostgresDatabases
 from mcc.model.database import Applied, How, PostgresDatabase, Tracking
 from mcc.model.migration import Migration
 from mcc.model.problem import Problem
 from postgres_cluster import Cluster, Fresh
 
-MCC = PostgresMigrator()
+MCC = PostgresDatabases()
 OWN = Tracking()
 QUICK = How(wait=0.3, lock_timeout=0.15, retries=2)
 
@@ -214,7 +214,7 @@ def test_a_schema_sees_no_other(postgres: Fresh) -> None:
 def test_a_user_who_may_not_make_the_schema_is_told(postgres: Fresh, postgres_cluster: Cluster) -> None:
     role(postgres_cluster, "modest", "secret")
     target = postgres.target("new", user="modest", password_file=Path("/run/x/pgpass"))
-    error = failure(lambda: PostgresMigrator({Path("/run/x/pgpass"): pgpass("secret")}).migrate(target, [ONE], QUICK))
+    error = failure(lambda: PostgresDatabases({Path("/run/x/pgpass"): pgpass("secret")}).migrate(target, [ONE], QUICK))
     assert "permission denied for database" in error.message
     assert "SQLSTATE 42501" in error.message
     assert error.help
@@ -520,7 +520,7 @@ def test_a_password_comes_from_a_file(
         file.write_text(pgpass(PASSWORD))
         known = MCC
     else:
-        known = PostgresMigrator({file: pgpass(PASSWORD)})
+        known = PostgresDatabases({file: pgpass(PASSWORD)})
     assert known.look(target, OWN).exists
     assert PASSWORD not in repr(known)
     assert PASSWORD not in repr(target)
@@ -531,7 +531,7 @@ def test_a_wrong_password_is_said_without_showing_it(
 ) -> None:
     role(postgres_cluster, "careful", PASSWORD)
     target = postgres.target(user="careful", password_file=tmp_path / "pgpass")
-    error = failure(lambda: PostgresMigrator({tmp_path / "pgpass": pgpass("wrong-secret")}).look(target, OWN))
+    error = failure(lambda: PostgresDatabases({tmp_path / "pgpass": pgpass("wrong-secret")}).look(target, OWN))
     assert "password authentication failed" in error.message
     assert "DB_PASSWORD" in error.help
     assert "wrong-secret" not in f"{error.message}{error.help}{error.log}"

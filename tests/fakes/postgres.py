@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fakes.process import Process
 from mcc.core.migration_work import groups, recorded, to_run
@@ -18,21 +19,27 @@ Key = tuple[str, str]
 class PostgresState:
     """``applied``: by database and schema. ``failing``: names of migrations that cannot be applied.
 
-    ``down``: why nobody answers. ``invalid``: indexes that were left behind, by database and schema.
+    ``invalid``: indexes that were left behind, by database and schema. ``down``: why nobody answers.
+    ``passwords``: what was said before files were written.
     """
 
     applied: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     invalid: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     down: str = ""
+    passwords: dict[Path, str] = field(default_factory=dict)
 
 
 class FakePostgres:
-    """The port ``Migrator`` for PostgreSQL."""
+    """The port ``PostgresMigrator``."""
 
     def __init__(self, state: PostgresState, process: Process) -> None:
         self._state = state
         self._process = process
+
+    def knowing(self, passwords: Mapping[Path, str]) -> FakePostgres:
+        self._state.passwords.update(passwords)
+        return self
 
     def look(self, target: PostgresDatabase, tracking: Tracking) -> Found:
         if self._state.down:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from mcc.core.layout import Site
+from mcc.core.masking import url_passwords
 from mcc.model.conf import Conf, Database
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 
-_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg")
+_SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")  # with the driver that SQLAlchemy is to use
+_PLACED = ("host", "port", "user", "dbname", "password", "passfile")
 
 
 def targets(conf: Conf, site: Site, environment: Mapping[str, str] | None = None) -> tuple[Target, ...]:
@@ -25,6 +29,34 @@ def targets(conf: Conf, site: Site, environment: Mapping[str, str] | None = None
     if conf.domains:
         return tuple(SqliteDatabase(domain, site.database(domain)) for domain in conf.domains)
     return (SqliteDatabase("data.db", site.single_database),)
+
+
+def completed(conf: Conf, variable: Callable[[str], str | None]) -> Conf:
+    """The conf with what the environment says of the database where the conf itself does not.
+
+    DATABASE_URL counts if the conf has neither an address nor DB_NAME, DB_PASSWORD if there is no password yet.
+    """
+    database = conf.database
+    if database.kind != "postgresql" and database.tool != "alembic":
+        return conf
+    url = database.url or (None if database.name else variable("DATABASE_URL"))
+    found = replace(database, url=url)
+    if _password(found) is None:
+        found = replace(found, password=variable("DB_PASSWORD"))
+    secrets = {*conf.secrets, *url_passwords(url or ""), *filter(None, (_password(found),))}
+    return replace(conf, database=found, secrets=frozenset(secrets))
+
+
+def _password(database: Database) -> str | None:
+    try:
+        return password(database, {})
+    except ValueError:
+        return database.password  # the address is complained about where it is needed
+
+
+def with_password_file(found: tuple[Target, ...], file: Path) -> tuple[Target, ...]:
+    """The same databases, with their password in that file."""
+    return tuple(replace(each, password_file=file) if each.kind == "postgresql" else each for each in found)
 
 
 def _postgres(database: Database, environment: Mapping[str, str]) -> tuple[PostgresDatabase, ...]:
@@ -42,28 +74,50 @@ def postgres_database(database: Database, url: str | None) -> PostgresDatabase:
     given = database.url or (None if database.name else url)
     if given:
         return _from_url(given)
-    name = database.name or ""
-    return PostgresDatabase(name or "postgresql", name, database.host or "", database.port, database.user or "")
+    if not database.name:
+        raise ValueError("DATABASE: postgresql: which one is it? Set DATABASE_URL, or DB_NAME with DB_HOST and DB_USER")
+    return PostgresDatabase(database.name, database.name, database.host or "", database.port, database.user or "")
 
 
 def password(database: Database, environment: Mapping[str, str]) -> str | None:
     """The password that conf or environment know; None: libpq looks for one by itself."""
     given = database.url or (None if database.name else environment.get("DATABASE_URL"))
-    if given:
-        found = urlsplit(given).password
-        return unquote(found) if found else environment.get("DB_PASSWORD")
-    return database.password or environment.get("DB_PASSWORD")
+    return (_url_password(given) if given else None) or database.password or environment.get("DB_PASSWORD")
+
+
+def _url_password(url: str) -> str | None:
+    parts = _split(url)
+    return unquote(parts.password) if parts.password else dict(parse_qsl(parts.query)).get("password")
 
 
 def _from_url(url: str) -> PostgresDatabase:
-    parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES:
+    parts = _split(url)
+    if not _SCHEME.fullmatch(parts.scheme):
         raise ValueError(f"DATABASE_URL begins with {parts.scheme!r}; allowed: postgresql://user@host:port/database")
-    name = unquote(parts.path.lstrip("/"))
-    options = tuple(parse_qsl(parts.query))
-    host = unquote(parts.hostname or "") or dict(options).get("host", "")
-    rest = tuple((key, value) for key, value in options if key != "host")
-    return PostgresDatabase(name or "postgresql", name, host, parts.port, unquote(parts.username or ""), None, rest)
+    query = dict(parse_qsl(parts.query))
+    name = unquote(parts.path.lstrip("/")) or query.get("dbname", "")
+    if not name:
+        raise ValueError("DATABASE_URL names no database; allowed: postgresql://user@host:port/database")
+    port = parts.port or (int(query["port"]) if query.get("port", "").isdecimal() else None)
+    # What has a place of its own stays out of the parameters; a password must: they stand in journals.
+    rest = tuple((key, value) for key, value in query.items() if key not in _PLACED)
+    return PostgresDatabase(
+        name, name, unquote(parts.hostname or "") or query.get("host", ""), port,
+        unquote(parts.username or "") or query.get("user", ""), None, rest,
+    )  # fmt: skip
+
+
+def _split(url: str) -> SplitResult:
+    """An address in its parts. The reason is not passed on: it quotes what may be part of a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "DATABASE_URL cannot be read: its port is no number; in a password, / : @ # ? % [ ] are written as "
+            "%2F %3A %40 %23 %3F %25 %5B %5D"
+        ) from None
+    return parts
 
 
 def url_of(target: PostgresDatabase, secret: str | None) -> str:

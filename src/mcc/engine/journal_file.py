@@ -36,6 +36,12 @@ class JournalFile:
         first = {"journal": journal.SCHEMA, **header, "first_after": len(plan.before), "plan": steps}
         append_line(self._files, self.path, journal.entry(first), 0o600)
 
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Put what the steps need beside the journal: it may hold secrets, and goes with it."""
+        for name, data in files.items():
+            self._files.make_folder(self.keep_in, 0o700)
+            self._files.write(self.keep_in / name, data, 0o600)
+
     def begin(self, index: int, seen: Seen) -> None:
         """What was there, before the step changes it."""
         self._add({"begin": index, "seen": self._keeper.put_away(index, seen)})

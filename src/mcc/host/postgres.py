@@ -16,10 +16,14 @@ _LOOK_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresMigrator:
-    """Port ``Migrator``. ``passwords``: contents of password files that are not written yet, by their paths."""
+class PostgresDatabases:
+    """Port ``PostgresMigrator``. ``passwords``: contents of password files that are not written yet."""
 
     passwords: Mapping[Path, str] = field(default_factory=dict, repr=False)
+
+    def knowing(self, passwords: Mapping[Path, str]) -> PostgresDatabases:
+        """The same with more passwords; see the port."""
+        return PostgresDatabases({**self.passwords, **passwords})
 
     def look(self, target: PostgresDatabase, tracking: Tracking) -> Found:
         """What a schema is and has had, in one read-only snapshot; see the port."""

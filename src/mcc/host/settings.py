@@ -46,9 +46,12 @@ def conf_name(stage: Stage) -> str:
 def read_conf(output: Path, name: str, *, site_env: bool = True) -> Conf:
     """One stage's conf with its placeholders filled in. Raises ConfigError.
 
+    DATABASE_URL and DB_PASSWORD are looked up in the environment where a conf needs and does not have them.
+
     With ``site_env`` false, ``REMOTE_BASE/.env`` is left alone: variables come from this process.
     """
     from mcc.core.conf_values import to_conf
+    from mcc.core.databases import completed
     from mcc.core.placeholders import fill
 
     path = _conf_path(output, name)
@@ -57,7 +60,8 @@ def read_conf(output: Path, name: str, *, site_env: bool = True) -> Conf:
         base: Path | None = _base(document)
     except ConfigError:
         base = None  # said below, among all other problems
-    return to_conf(document, fill(document, _OnThisMachine(base, site_env)), path)
+    outside = _OnThisMachine(base, site_env)
+    return completed(to_conf(document, fill(document, outside), path), outside.known)
 
 
 def read_build_info(output: Path) -> BuildInfo | None:
@@ -147,11 +151,13 @@ class _OnThisMachine:
         self._site_env = site_env
         self._variables: dict[str, str] | None = None
 
-    def variable(self, name: str) -> str:
-        """The process comes first, so that one run can be given another value."""
+    def known(self, name: str) -> str | None:
+        """A variable that may be missing. The process comes first, so that one run can be given another value."""
         value = os.environ.get(name)
-        if value is None and self._site_env:
-            value = self._in_site(name)
+        return self._in_site(name) if value is None and self._site_env else value
+
+    def variable(self, name: str) -> str:
+        value = self.known(name)
         if value is None:
             where = f" or to {self._base}/.env" if self._base and self._site_env else ""
             raise Unfit(f"found {{{{env:{name}}}}}, but {name} is not set", f"add it to the environment{where}")

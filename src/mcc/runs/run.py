@@ -82,6 +82,7 @@ class _Run:
         self._work = work
         self._plan = prepared.plan
         self._release = prepared.release
+        self._kept = prepared.kept
         self._run = run
         self._hands = hands
         self._lock = lock
@@ -92,6 +93,11 @@ class _Run:
         """Where the death of the process does not hurt."""
         with _nothing_changed():
             self._journal.start(self._header(self._hands.tool(self._work.site)), self._plan)
+            try:
+                self._journal.keep(self._kept)
+            except OSError:
+                self._journal.remove()
+                raise
         return self._hands.guarded(self._run, self._go, self._rescue)
 
     def _go(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mcc.core.layout import Site
@@ -39,10 +39,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The plan that was worked out; ``release`` is what it brings live, if it does."""
+    """The plan that was worked out; ``release`` is what it brings live, if it does.
+
+    ``kept``: files that the steps need and that may hold secrets, by their names: they are written beside the
+    journal (mode 0600) when it begins, and go with it.
+    """
 
     plan: Plan
     release: Release | None = None
+    kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 Prepare: TypeAlias = Callable[[Host, str], Prepared]
