@@ -86,6 +86,8 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self.first: dict[str, object] = {}
+        """The first event of a deploy that says its events as JSON lines, once somebody has read it."""
 
     def signal(self, number: int) -> None:
         """Send a signal to the command and its children, as a terminal would."""

@@ -196,6 +196,27 @@ class FirstDeploy:
     tree: dict[str, str]
 
 
+def reach(running: Running, phase: str, title: str = "") -> None:
+    """Read what a deploy says until a step of a phase begins."""
+    assert running.process.stdout
+    seen = []
+    for line in running.process.stdout:
+        event = json.loads(line)
+        seen.append(event)
+        if event["event"] == "run_started":
+            running.first = event
+        if event["event"] == "step_started" and (event["phase"], event["title"][: len(title)]) == (phase, title):
+            return
+    raise AssertionError(f"no step of {phase}: {seen}")
+
+
+def rest(running: Running) -> tuple[Result, list[dict[str, Any]]]:
+    """How a deploy ended, with its first event and what it said since :func:`reach`."""
+    assert running.process.stdout
+    lines = list(running.process.stdout)
+    return running.wait(), [running.first, *map(json.loads, lines)]
+
+
 def without_key(text: str, key: str) -> str:
     """A conf file without one key: its line, and the indented lines below it."""
     return re.sub(rf"^{key}:.*\n(?:[ #-].*\n)*", "", text, flags=re.M)
@@ -206,4 +227,4 @@ def rules_of(sites: Iterable[Notes]) -> list[str]:
     return [line for site in sites for line in site.rules()]
 
 
-__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "rules_of", "spec_sudoers", "without_key"]
+__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "reach", "rest", "rules_of", "spec_sudoers", "without_key"]

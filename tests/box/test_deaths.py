@@ -6,13 +6,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import urllib3
 
-from box.harness import DEPLOY_USER, Box, Result, Running, until
-from box.notes import DOMAINS, Notes, Outputs
+from box.harness import DEPLOY_USER, Box, until
+from box.notes import DOMAINS, Notes, Outputs, reach, rest
 
 NOT_LIVE = ("place", "venv", "migrate", "own")
 ALL = (*NOT_LIVE, "cut-over", "smoke")
@@ -112,27 +111,6 @@ def test_ctrl_c_goes_back_too(shared_live: Notes, outputs: Outputs) -> None:
     assert "interrupted by Ctrl-C" in events[-1]["error"]
     assert site.version() == "1"
     assert (site.facts(".mcc/"), site.box.crontab()) == (before, crontab)
-
-
-def reach(running: Running, phase: str, title: str = "") -> None:
-    """Read what a deploy says until a step of a phase begins."""
-    assert running.process.stdout
-    seen = []
-    for line in running.process.stdout:
-        event = json.loads(line)
-        seen.append(event)
-        if event["event"] == "run_started":
-            running.first = event
-        if event["event"] == "step_started" and (event["phase"], event["title"][: len(title)]) == (phase, title):
-            return
-    raise AssertionError(f"no step of {phase}: {seen}")
-
-
-def rest(running: Running) -> tuple[Result, list[dict[str, Any]]]:
-    """How a deploy ended, with its first event and what it said since :func:`reach`."""
-    assert running.process.stdout
-    lines = list(running.process.stdout)
-    return running.wait(), [running.first, *map(json.loads, lines)]
 
 
 def guardian(box: Box) -> str:
