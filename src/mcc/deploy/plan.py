@@ -97,7 +97,7 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
         return
     pending = {name for _, names in s.databases.pending for name in names}
     what = f"{len(pending)} pending" if pending else "nothing pending"
-    where = f"{len(s.databases.databases)} databases" if s.request.conf.domains else "data.db"
+    where = _many(len(s.databases.databases), "database") if s.request.conf.domains else "data.db"
     folder = s.release_folder(s.databases.component) / s.databases.folder
     yield _step("migrate", f"{where}: {what}", MigrateSqlite(folder, s.databases.databases))
 
@@ -185,7 +185,8 @@ def _smoke(s: Situation) -> Iterator[PlannedStep]:
     if urls:
         hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
         step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
-        yield _step("smoke", f"{len(urls)} addresses of {hosts}", step)
+        many = "1 address" if len(urls) == 1 else f"{len(urls)} addresses"
+        yield _step("smoke", f"{many} of {hosts}", step)
 
 
 def smoke_urls(s: Situation) -> tuple[str, ...]:

@@ -26,9 +26,10 @@ def plan_deploy(
 ) -> tuple[Situation, Plan]:
     """Look, check and plan; nothing is changed. Raises Refused."""
     host = hands.host(request.site, request.conf.services, run or "", lock)
-    check_request(request, host)
-    situation = look(request, host, run or run_id(host), hands.tool(request.site).version)
-    warnings = check_situation(situation, host)
+    with _nothing_changed():
+        check_request(request, host)
+        situation = look(request, host, run or run_id(host), hands.tool(request.site).version)
+        warnings = check_situation(situation, host)
     plan = make_plan(situation)
     open_runs = () if lock else tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
     return situation, Plan(plan.before, plan.after, (*plan.warnings, *warnings, *open_runs))
