@@ -70,7 +70,7 @@ def test_after_a_reboot_cron_puts_the_old_release_back(live: Notes, outputs: Out
     assert live.facts(".mcc/") != before
     live.box.reboot()
     run = rest(running)[1][0]["run"]
-    until(lambda: "failed" in told(live, run), f"the end of {run}", 15)
+    until(lambda: "failed" in told(live, run), f"the end of {run}")
     live.wait_for_version("1")
     assert (live.facts(".mcc/"), live.box.crontab()) == (before, crontab)
     assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
@@ -93,6 +93,9 @@ def test_the_next_deploy_with_another_mcc_lets_the_one_recover_that_began(live: 
     live.box.exec("echo '# another' >>/opt/mcc/lib/python3.11/site-packages/mcc/version.py")
     deployed = live.deploy(None, "--format", "jsonl")
     assert deployed.code == 0, deployed
+    print(deployed.stderr)
+    assert "undone" in deployed.stderr  # in the words of the old one; the new one speaks JSON
+    assert f'"{run}"' not in deployed.stdout
     assert told(live, run) == "failed"
     assert live.link(".mcc/bin/mcc") != old
     assert live.status()["dead_runs"] == []
