@@ -7,6 +7,7 @@ leads into one, ``box.sh down NAME`` removes it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -100,6 +101,19 @@ def warm_uv(box_base: Path, say: Callable[[str], None]) -> Callable[[Path], None
 @pytest.fixture
 def boxes(box_base: Path, request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[Boxes]:
     """``boxes()`` starts a box; ``boxes(mcc=False)`` one without mcc, ``boxes(disk="64m")`` a small one."""
+    with _starter(request, say) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_boxes(box_base: Path, request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[Boxes]:
+    """The same, for boxes that the tests of one file share."""
+    with _starter(request, say) as start:
+        yield start
+
+
+@contextlib.contextmanager
+def _starter(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterator[Boxes]:
     started: list[Box] = []
 
     def start(
@@ -109,9 +123,11 @@ def boxes(box_base: Path, request: pytest.FixtureRequest, say: Callable[[str], N
         started.append(Box.start([*above, *layers], disk=disk, own_uv_cache=own_uv_cache))
         return started[-1]
 
-    yield start
-    for box in started:
-        _leave(box, say)
+    try:
+        yield start
+    finally:
+        for box in started:
+            _leave(box, say)
 
 
 def _leave(box: Box, say: Callable[[str], None]) -> None:
@@ -166,6 +182,16 @@ def live_layer(first: FirstDeploy, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def live(boxes: Boxes, live_layer: Path) -> Notes:
     """A fresh server with version 1 of the sample application live, as after a reboot."""
+    return _live(boxes, live_layer)
+
+
+@pytest.fixture(scope="module")
+def shared_live(module_boxes: Boxes, live_layer: Path) -> Notes:
+    """One for a whole file, whose tests leave the site as it was."""
+    return _live(module_boxes, live_layer)
+
+
+def _live(boxes: Boxes, live_layer: Path) -> Notes:
     notes = Notes(boxes(above=[live_layer]))
     notes.wait_for_version("1")
     return notes

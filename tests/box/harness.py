@@ -14,7 +14,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -85,6 +86,8 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self.first: dict[str, object] = {}
+        """The first event of a deploy that says its events as JSON lines, once somebody has read it."""
 
     def signal(self, number: int) -> None:
         """Send a signal to the command and its children, as a terminal would."""
@@ -124,6 +127,15 @@ def recipe(*words: str | Path, **variables: str) -> str:
 def _uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     return os.environ.get("BOX_UV") or (str(beside) if beside.exists() else "")
+
+
+def until(condition: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
+    """Return when something is so. Raises BoxError when it still is not after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BoxError(f"waited {timeout:g} s for {what}")
+        time.sleep(0.1)
 
 
 def box_root() -> Path:
@@ -251,6 +263,10 @@ class Box:
                 start_new_session=True,
             )
         )
+
+    def command(self, words: Words, user: str | None = None) -> list[str]:
+        """The words that run a command in the box, for a test that starts it by other means."""
+        return self._words(words, user, {}, None, False)
 
     def _words(
         self, words: Words | str, user: str | None, env: Mapping[str, str], cwd: str | None, net: bool

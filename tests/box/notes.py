@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,10 @@ class Notes:
             self.bring(output, conf=conf)
         return self.mcc("deploy", "--stage", "prod", *words)
 
-    def start_deploy(self, output: Path, **conf: str) -> Running:
+    def start_deploy(self, output: Path, *words: str, **conf: str) -> Running:
         """The same in the background."""
         at = self.bring(output, conf=conf)
-        return self.box.spawn(["mcc", "deploy", "--stage", "prod"], DEPLOY_USER, cwd=at)
+        return self.box.spawn(["mcc", "deploy", "--stage", "prod", *words], DEPLOY_USER, cwd=at)
 
     @property
     def brought(self) -> str:
@@ -177,9 +177,14 @@ class Notes:
         """What the sqlite3 command says of a database of the site."""
         return self.box.exec(["sqlite3", f"{self.base}/{database}", query], "root").stdout.splitlines()
 
-    def named(self, **changes: Any) -> Notes:
-        """Another site of the same box."""
-        return replace(self, **changes)
+    def facts(self, *without: str) -> dict[str, str]:
+        """The whole site but for what lives on: databases, logs, and what else is named."""
+        tree = self.box.tree(self.base)
+        return {name: facts for name, facts in tree.items() if not name.startswith(("domains/", "logs/", *without))}
+
+    def starts(self) -> dict[str, str]:
+        """Each unit with the id that systemd gave to its last start."""
+        return {unit: self.box.exec(["systemctl", "show", "-P", "InvocationID", unit]).stdout for unit in self.units}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,27 @@ class FirstDeploy:
     notes: Notes
     result: Result
     tree: dict[str, str]
+
+
+def reach(running: Running, phase: str, title: str = "") -> None:
+    """Read what a deploy says until a step of a phase begins."""
+    assert running.process.stdout
+    seen = []
+    for line in running.process.stdout:
+        event = json.loads(line)
+        seen.append(event)
+        if event["event"] == "run_started":
+            running.first = event
+        if event["event"] == "step_started" and (event["phase"], event["title"][: len(title)]) == (phase, title):
+            return
+    raise AssertionError(f"no step of {phase}: {seen}")
+
+
+def rest(running: Running) -> tuple[Result, list[dict[str, Any]]]:
+    """How a deploy ended, with its first event and what it said since :func:`reach`."""
+    assert running.process.stdout
+    lines = list(running.process.stdout)
+    return running.wait(), [running.first, *map(json.loads, lines)]
 
 
 def without_key(text: str, key: str) -> str:
@@ -201,4 +227,4 @@ def rules_of(sites: Iterable[Notes]) -> list[str]:
     return [line for site in sites for line in site.rules()]
 
 
-__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "rules_of", "spec_sudoers", "without_key"]
+__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "reach", "rest", "rules_of", "spec_sudoers", "without_key"]

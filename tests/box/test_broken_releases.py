@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from box.harness import Result
+from box.harness import DEPLOY_USER, Result, until
 from box.notes import DOMAINS, Notes, Outputs
 
 
@@ -56,7 +56,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "+".join(kind.variants))
 def test_the_old_release_serves_on(live: Notes, outputs: Outputs, kind: Broken) -> None:
     """Exit code 1, the reason with its log, code and databases in words; the site is as it was, letter by letter."""
-    before, crontab = site(live), live.box.crontab()
+    before, crontab = live.facts(".mcc/"), live.box.crontab()
     failed = live.deploy(outputs(*kind.variants), SMOKE_TIMEOUT="3", START_TIMEOUT="6")
     print(failed)
     assert failed.code == 1
@@ -70,11 +70,30 @@ def test_the_old_release_serves_on(live: Notes, outputs: Outputs, kind: Broken) 
     assert [live.version(domain) for domain in DOMAINS] == ["1", "1"]
     assert [live.post("after a failure", domain) for domain in DOMAINS] == [201, 201]
     assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
-    assert site(live) == before
+    assert live.facts(".mcc/") == before
     assert live.box.crontab() == crontab
     told = live.status()
     assert told["dead_runs"] == []
     assert kind.says.partition(": ")[0].split("/")[-1] in told["last_failure"]["error"]
+
+
+def test_a_worker_that_is_broken_takes_the_other_service_back_too(live: Notes, outputs: Outputs) -> None:
+    """Two services are one release: the web application came up, and runs the old code again all the same."""
+    before = live.facts(".mcc/")
+    at = live.bring(outputs("v2"))
+    live.box.write(f"{at}/worker/main.py", 'raise SystemExit("the queue is not there")\n', DEPLOY_USER)
+    failed = live.deploy()
+    print(failed)
+    assert failed.code == 1
+    assert "notes-prod-worker.service did not" in failed.stdout
+    assert "the queue is not there" in failed.stdout
+    assert [live.version(domain) for domain in DOMAINS] == ["1", "1"]
+    assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
+    assert live.facts(".mcc/") == before
+    beats = "SELECT version, at FROM heartbeats"
+    last = live.sql("domains/app.box.test/data.db", beats)
+    until(lambda: live.sql("domains/app.box.test/data.db", beats) != last, "another heartbeat")
+    assert last[0].startswith("1|")
 
 
 def test_the_next_good_deploy_works(live: Notes, outputs: Outputs) -> None:
@@ -112,12 +131,6 @@ def test_a_first_release_that_is_broken_leaves_nothing_live(new: Notes, outputs:
     good = new.deploy(outputs())
     assert good.code == 0, good
     new.wait_for_version("1")
-
-
-def site(notes: Notes) -> dict[str, str]:
-    """The whole site but for what lives on: databases, logs, and mcc's own records."""
-    tree = notes.box.tree(notes.base)
-    return {name: facts for name, facts in tree.items() if not name.startswith(("domains/", "logs/", ".mcc/"))}
 
 
 def told_by_mcc(result: Result) -> str:

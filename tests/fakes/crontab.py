@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from fakes.process import Process
@@ -25,6 +26,9 @@ class FakeCrontab:
 
     def available(self) -> bool:
         return self._state.installed
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()  # one process at a time is on this machine
 
     def read(self) -> bytes:
         if not self._state.installed:

@@ -6,11 +6,15 @@ import enum
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcc.host import streams
 from mcc.version import __version__
+
+if TYPE_CHECKING:
+    from mcc.errors import MccError
 
 app = typer.Typer(
     name="mcc",
@@ -86,7 +90,7 @@ def status(
     """What is live since when, from which build; whether a run is under way or has died."""
     from mcc.cli.commands.status import show_status
 
-    raise typer.Exit(show_status(stage, site, format.value))
+    raise _told(show_status(stage, site, format.value))
 
 
 @app.command(short_help="All releases of a site.")
@@ -98,7 +102,7 @@ def releases(
     """The releases of a site and what became of them, newest last."""
     from mcc.cli.commands.status import show_releases
 
-    raise typer.Exit(show_releases(stage, site, format.value))
+    raise _told(show_releases(stage, site, format.value))
 
 
 @app.command(short_help="End runs that died: undo or finish them.")
@@ -120,7 +124,7 @@ def schema(
     """The JSON Schema of config.yml or conf-STAGE.yml, for editors."""
     from mcc.cli.commands.schema import show_schema
 
-    raise typer.Exit(show_schema(file))
+    raise _told(show_schema(file))
 
 
 @app.command(short_help="Watch a sample application being deployed.")
@@ -136,6 +140,12 @@ def demo(
     raise typer.Exit(run_demo(keep, folder))
 
 
+def _told(code: int) -> typer.Exit:
+    """The end of a command that answers: an answer that could not be written is a failure."""
+    sys.stdout.flush()
+    return typer.Exit(code)
+
+
 def main() -> None:
     """``mcc``: errors that mcc understands become one message and an exit code."""
     _run(app)
@@ -149,19 +159,26 @@ def run_as_script() -> None:
 
 
 def _run(program: typer.Typer) -> None:
-    from mcc.errors import MccError
+    from mcc.errors import MccError, SiteError
 
+    streams.complete()
     try:
         program()
     except MccError as error:
-        from mcc.cli.screens.errors import show_error
-
-        show_error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+        _end_with(error)
+    except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    except OSError as error:
+        # What a run meets is its own business: this one came before it, or from a command that only looks.
+        place = f": {error.filename}" if error.filename else ""
+        _end_with(SiteError(f"{error.strerror or error}{place}"))
     finally:
+        streams.let_go()
         gc.freeze()  # nothing is collected on the way out: the last collections cost more than some commands
+
+
+def _end_with(error: MccError) -> None:
+    from mcc.cli.screens.errors import show_error
+
+    show_error(error)
+    sys.exit(error.exit_code)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from mcc.core.checks import whole
 from mcc.core.document import Document, Place
 from mcc.core.unfit import Unfit, found
 from mcc.errors import ConfigError
 from mcc.model.build import BuildInfo
 from mcc.model.problem import Problem
+
+# What stands in a commit is shown in terminals, which would obey it; a message may have lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def to_build_info(document: Document) -> BuildInfo:
@@ -53,7 +58,7 @@ class _Reader:
             return None
         written = self._document.texts.get(place, value)
         if isinstance(written, str):
-            return written
+            return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", written)
         error = found(value, "text")
         self.problems.append(self._document.problem(place, error.message, error.help))
         return None

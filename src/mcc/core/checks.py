@@ -99,8 +99,12 @@ def remote_base(value: object) -> str:
     """The folder of a site: an absolute path, normalised."""
     allowed = "an absolute path such as /home/deploy/live/myapp"
     path = text(value, allowed)
-    if not path.startswith("/") or ".." in path.split("/") or len(path) > 3000:
+    names = path.split("/")
+    if not path.startswith("/") or ".." in names:
         raise found(value, f"{allowed}, without ..")
+    # Linux takes names of 255 bytes and paths of 4095; below the site come those of its files.
+    if len(path.encode()) > 1000 or max(len(name.encode()) for name in names) > 255:
+        raise found(value, f"{allowed}, of at most 1000 bytes, 255 a name")
     normal = "/" + posixpath.normpath(path).lstrip("/")
     if normal == "/":
         raise found(value, f"{allowed}, not the root folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,11 @@ def _base(request: Request, host: Host) -> Iterator[Refused]:
         yield SiteError(f"REMOTE_BASE {base}: {place} is a {host.files.kind(place)}, not a folder")
     elif not host.files.may_write(place):
         user = host.machine.user()
-        yield SiteError(f"REMOTE_BASE {base}: {user} may not write in {place}", help=f"as root: chown {user} {place}")
+        if host.files.kind(place) == "link":
+            yield SiteError(f"REMOTE_BASE {base}: the link {place} leads nowhere, or to where {user} may not write")
+        else:
+            help = f"as root: chown {user} {place}"
+            yield SiteError(f"REMOTE_BASE {base}: {user} may not write in {place}", help=help)
 
 
 def _programs(request: Request, host: Host) -> Iterator[Refused]:
@@ -218,8 +223,18 @@ def _warnings(s: Situation, host: Host) -> Iterator[str]:
     if conf.services.manager == "systemd" and not s.has_crontab:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
+    yield from _own_script(s, host)
     yield from _behind_our_back(s, host)
     yield from _side_files(s, host)
+
+
+_IMPORTS_US = re.compile(rb"^\s*(from|import)\s+mcc\b", re.MULTILINE)
+
+
+def _own_script(s: Situation, host: Host) -> Iterator[str]:
+    script = s.request.output / "mcc_deploy.py"
+    if host.files.kind(script) == "file" and not _IMPORTS_US.search(host.files.read(script)):
+        yield f"{script.name} is a script of the project's own, and is not run: that is for uv run {script.name}"
 
 
 def _behind_our_back(s: Situation, host: Host) -> Iterator[str]:

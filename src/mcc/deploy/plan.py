@@ -108,7 +108,7 @@ def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
     pending = databases.pending_names
     what = f"{len(pending)} pending" if pending else "nothing pending"
     many = len(databases.targets) != 1 or s.request.conf.domains
-    return f"{f'{len(databases.targets)} databases' if many else databases.targets[0].name}: {what}"
+    return f"{_many(len(databases.targets), 'database') if many else databases.targets[0].name}: {what}"
 
 
 def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> MigrateDatabases:
@@ -215,7 +215,8 @@ def _smoke(s: Situation) -> Iterator[PlannedStep]:
     if urls:
         hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
         step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
-        yield _step("smoke", f"{len(urls)} addresses of {hosts}", step)
+        many = "1 address" if len(urls) == 1 else f"{len(urls)} addresses"
+        yield _step("smoke", f"{many} of {hosts}", step)
 
 
 def smoke_urls(s: Situation) -> tuple[str, ...]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from mcc.errors import CommandFailed
+from mcc.host.lock import one_at_a_time
 from mcc.host.ports import Commands, Completed
 
 _NONE = re.compile(r"no crontab for|can't open '[^']*': No such file")
@@ -16,13 +21,19 @@ class SystemCrontab:
     """Port ``Crontab``. The text passes through as it is, comments of the command's own included.
 
     To cron an absent and an empty crontab are the same: an empty text removes the crontab.
+    ``shared`` is a folder that all runs of this user lock in turn: their home, if not given.
     """
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, shared: Path | None = None) -> None:
         self._commands = commands
+        self._shared = shared or _home()
 
     def available(self) -> bool:
         return self._commands.find("crontab") is not None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Raises CommandFailed when another run does not let go of the crontab."""
+        return one_at_a_time(self._shared, _TIMEOUT, "the crontab")
 
     def read(self) -> bytes:
         """Raises CommandFailed if there is no ``crontab`` command, or it does not allow this user."""
@@ -47,6 +58,14 @@ class SystemCrontab:
             )
         # The reasons are recognised by their English words.
         return self._commands.run(["crontab", word], env={"LC_ALL": "C"}, timeout=_TIMEOUT, stdin=stdin)
+
+
+def _home() -> Path:
+    # Not HOME, which cron, sudo and a login may set differently: every run must lock the same folder.
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")
 
 
 def _failed(what: str, completed: Completed) -> CommandFailed:

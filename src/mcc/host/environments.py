@@ -1,8 +1,8 @@
 """Whether a Python environment is whole: its marker, and a hash over what is in it.
 
 The marker is written last, so that a half-built environment has none; the hash covers the name,
-kind, size and time of every file, so that an environment that something changed in place
-(``uv sync``, ``pip install``) is told from the one that was built.
+kind, size, time and mode of every file, so that an environment that something changed in place
+(``uv sync``, ``pip install``) or opened to others (``chmod -R g+w``) is told from the one that was built.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def fingerprint(files: Files, environment: Path) -> str:
     """One hash over all files of an environment; bytecode, which Python rewrites, is left out."""
     total = hashlib.sha256()
     for entry in files.walk(environment, skip=_SKIP):
-        if entry.kind == "folder":
-            continue
-        time = entry.mtime_ns if entry.kind == "file" else 0
-        what = (entry.path, entry.kind, entry.size, time, entry.target)
+        is_file = entry.kind == "file"
+        size, time = (entry.size, entry.mtime_ns) if is_file else (0, 0)
+        mode = 0 if entry.kind == "link" else entry.mode
+        what = (entry.path, entry.kind, size, time, mode, entry.target)
         total.update(json.dumps(what).encode())
     return total.hexdigest()
 

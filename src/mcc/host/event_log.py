@@ -30,6 +30,6 @@ class EventLog:
 
 
 def event_line(event: Event, mask: Callable[[Any], Any]) -> str:
-    """One event as one line of JSON."""
+    """One event as one line of JSON, in ASCII: names of files need not be text in any encoding."""
     data = {"event": event.event, **dataclasses.asdict(event)}
-    return json.dumps(mask(data), ensure_ascii=False)
+    return json.dumps(mask(data))

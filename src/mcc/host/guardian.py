@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from mcc.host import streams
 from mcc.host.signals import SIGNALS
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -29,8 +30,7 @@ def guarded(mark: str, work: Callable[[], int], rescue: Callable[[str], int]) ->
     called here with the reason. Signals that reach this process are passed on to the child.
     """
     _adopt_orphans()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    streams.flush()
     # Between fork and handlers a Ctrl-C must find neither of the two unprepared.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     gc.freeze()  # the collector of one process would copy the pages of the other
@@ -50,8 +50,7 @@ def _be_the_runner(work: Callable[[], int]) -> None:
     code = 1
     try:
         code = work()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        streams.flush()
     except BaseException:  # the parent must learn of it, whatever it was
         sys.excepthook(*sys.exc_info())
         os.kill(os.getpid(), signal.SIGKILL)  # not undone: the guardian recovers

@@ -1,15 +1,23 @@
-"""One run at a time holds a site: flock(2), freed by the kernel when its holders are gone."""
+"""One at a time, by flock(2), which the kernel frees when its holders are gone.
+
+A site is held by a run from its first effect to its end, and who comes second is refused. What
+all sites of a user share is held for moments, and who comes second waits.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mcc.errors import SiteLocked
+from mcc.errors import CommandFailed, SiteLocked
+
+_POLL = 0.02
 
 
 class SiteLock:
@@ -39,6 +47,43 @@ class SiteLock:
     def release(self) -> None:
         """Let go. The site is free when no child holds the descriptor any more (flock(2))."""
         os.close(self.descriptor)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path, patience: float, what: str) -> Iterator[None]:
+    """Wait up to ``patience`` seconds for the lock on a folder, which leaves no file behind.
+
+    Raises CommandFailed when it does not become free; ``what`` is what the lock stands for. A
+    folder that cannot be locked (it is not there, or its file system has no locks) is no hindrance.
+    """
+    with contextlib.ExitStack() as stack:
+        descriptor = _open_folder(folder)
+        if descriptor is not None:
+            stack.callback(os.close, descriptor)
+            _wait_for(descriptor, patience, f"{what} is being changed by another run, which holds {folder}")
+        yield
+
+
+def _open_folder(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _wait_for(descriptor: int, patience: float, message: str) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise CommandFailed(message, help="wait until it has ended, then try again") from None
+            time.sleep(_POLL)
+        except OSError:
+            return
+        else:
+            return
 
 
 def holder_of(path: Path) -> str | None:

@@ -8,6 +8,7 @@ never do. All of them raise :class:`mcc.errors.StepError` (or ``OSError`` from :
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -197,9 +198,13 @@ class Services(Protocol):
 
 
 class Crontab(Protocol):
-    """The deploy user's crontab, byte for byte."""
+    """The deploy user's crontab, byte for byte. All sites of that user have it in common."""
 
     def available(self) -> bool: ...
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no other mcc of this user changes it: what is read there may be written back changed."""
+        ...
+
     def read(self) -> bytes:
         """The whole text; empty when there is none."""
         ...

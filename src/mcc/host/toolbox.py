@@ -38,8 +38,14 @@ class Tool:
 
 def tool_for(site: Site) -> Tool:
     """The tool that the running mcc is; nothing is looked up on the site."""
-    version = f"{__version__}-{_contents_hash()}"
+    # A copy must not count again: what is installed beside it, and with it the hash, is another.
+    version = _PACKAGE.parents[1].name if _is_a_sites_own() else f"{__version__}-{_contents_hash()}"
     return Tool(version, site.tool(version) / "mcc")
+
+
+def _is_a_sites_own() -> bool:
+    """Whether the running mcc is a copy that :func:`install` has made."""
+    return _PACKAGE.match(str(Site(Path("*")).tool("*") / "lib" / "mcc"))
 
 
 def install(site: Site, tool: Tool, files: Files, commands: Commands) -> None:
@@ -83,6 +89,8 @@ def _interpreter() -> str:
 
 def _packages() -> dict[str, Path]:
     """Top-level names that mcc needs, and where they are installed."""
+    if _is_a_sites_own():
+        return {path.name: path for path in _PACKAGE.parent.iterdir() if path.name not in _PARTS}
     found = {"mcc": _PACKAGE}
     for distribution in _distributions():
         base = Path(str(distribution.locate_file("")))

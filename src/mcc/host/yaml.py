@@ -29,6 +29,7 @@ _INT = re.compile(r"[-+]?[0-9]{1,40}", re.ASCII)
 _OCTAL = re.compile(r"0o[0-7]{1,40}")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,40}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,9})?", re.ASCII)
+_HALF = re.compile(r"[\ud800-\udfff]")  # of UTF-16: it is no text in any other encoding
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 _QUOTES = "put the value in quotes"
@@ -216,6 +217,8 @@ class _Composer:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
             self._wrong(line, place, f"found the tag {tag}: tags are not allowed", "text in quotes needs none")
+        if kind == "ScalarEvent" and _HALF.search(event.value):
+            self._wrong(line, place, r"found half of a character (\ud800 to \udfff)", "write the character itself")
         return self._new(kind, event, line, place)
 
     def _new(self, kind: str, event: Any, line: int, place: Place) -> _Node:

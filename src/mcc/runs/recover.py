@@ -27,21 +27,29 @@ def dead_runs(files: Files, site: Site) -> list[str]:
     return unfinished(files, site)
 
 
-def recover_all(site: Site, hands: Hands, lock: Lock, reason: str) -> list[Outcome]:
-    """Bring every dead run of a site to its end. Raises Stuck if a person is needed."""
+def recover_all(
+    site: Site, hands: Hands, lock: Lock, reason: str, *, by_its_own_tool: bool = False
+) -> list[Outcome]:
+    """Bring every dead run of a site to its end. Raises Stuck if a person is needed.
+
+    A run is recovered by the mcc that wrote its journal. ``by_its_own_tool``: we were started to be
+    that one, and start no other.
+    """
     host = hands.host(site, Services(manager="none"), lock=lock)
     outcomes = []
     for run in dead_runs(host.files, site):
-        outcome = recover_one(site, run, hands, lock, reason)
+        outcome = recover_one(site, run, hands, lock, reason, by_its_own_tool=by_its_own_tool)
         if outcome is not None:
             outcomes.append(outcome)
     return outcomes
 
 
-def recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) -> Outcome | None:
+def recover_one(
+    site: Site, run: str, hands: Hands, lock: Lock, reason: str, *, by_its_own_tool: bool = False
+) -> Outcome | None:
     """Undo or finish one run; None if there was nothing to do. Raises Stuck."""
     try:
-        outcome = _recover_one(site, run, hands, lock, reason)
+        outcome = _recover_one(site, run, hands, lock, reason, by_its_own_tool)
     except (OSError, StepError) as problem:
         error = as_mcc_error(problem)
         message = f"the run {run} could not be recovered: {error.message}"
@@ -57,14 +65,17 @@ def recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) -> 
     return outcome
 
 
-def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str) -> Outcome | None:
+def _recover_one(
+    site: Site, run: str, hands: Hands, lock: Lock, reason: str, by_its_own_tool: bool
+) -> Outcome | None:
     bare = hands.host(site, Services(manager="none"), run, lock)
     journal = JournalFile(bare.files, site, run)
     state = engine_recover.read(journal)
     if state is None or state.ended in ("done", "failed"):
         journal.remove()
         return None
-    if state.header["tool"]["version"] != hands.tool(site).version and _other_tool(site, state, bare, lock):
+    ours = by_its_own_tool or state.header["tool"]["version"] == hands.tool(site).version
+    if not ours and _other_tool(site, state, bare, lock):
         return None
     return _recover(site, state, journal, hands, lock, reason)
 

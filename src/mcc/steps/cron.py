@@ -25,17 +25,19 @@ class InstallCron:
         return {"before": host.crontab.read()}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        now = host.crontab.read()
-        wanted = crontab.with_block(now, self.site, self.lines, self.replaces)
-        if wanted == now:
-            host.listener.say("the crontab is as it should be")
-            return None
-        host.crontab.write(wanted)
+        with host.crontab.alone():
+            now = host.crontab.read()
+            wanted = crontab.with_block(now, self.site, self.lines, self.replaces)
+            if wanted == now:
+                host.listener.say("the crontab is as it should be")
+            else:
+                host.crontab.write(wanted)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
-        now = host.crontab.read()
-        wanted = crontab.restore(now, seen["before"], self.site, self.replaces)
-        if wanted != now:
-            host.crontab.write(wanted)
+        with host.crontab.alone():
+            now = host.crontab.read()
+            wanted = crontab.restore(now, seen["before"], self.site, self.replaces)
+            if wanted != now:
+                host.crontab.write(wanted)
         return None

@@ -35,7 +35,8 @@ def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
     try:
         if not dead_runs(RealFiles(), site):
             print("nothing to recover")
-        recover_all(site, hands, lock, "it died, and was recovered by hand or after a reboot")
+        reason = "it died, and was recovered by hand or after a reboot"
+        recover_all(site, hands, lock, reason, by_its_own_tool=lock_descriptor is not None)
     finally:
         lock.release()
     return 0

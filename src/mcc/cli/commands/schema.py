@@ -14,5 +14,5 @@ def show_schema(file: str) -> int:
     known = schemas()
     if file not in known:
         raise UsageError(f"there is no schema of {file!r}", help=f"there are: {', '.join(known)}")
-    print(json.dumps(known[file], indent=2, ensure_ascii=False))
+    print(json.dumps(known[file], indent=2))
     return 0

@@ -21,7 +21,7 @@ def show_status(stage: str | None, base: Path | None, format: str) -> int:
     site = _site(stage, base)
     answer = _status(site)
     if format == "json":
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        print(json.dumps(answer, indent=2))
     else:
         _print_status(site, answer)
     return 3 if answer["dead_runs"] else 0
@@ -33,7 +33,7 @@ def show_releases(stage: str | None, base: Path | None, format: str) -> int:
     ledger = _ledger(site)
     if format == "json":
         rows = [{"state": release.state, **ledgers.release_data(release)} for release in ledger.releases]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json.dumps(rows, indent=2))
         return 0
     if not ledger.releases:
         print(f"{site.base}: no releases yet")
@@ -51,7 +51,10 @@ def _site(stage: str | None, base: Path | None) -> Site:
     if base is None:
         base = _base_of(str(stage))
     site = Site(base.absolute())
-    if RealFiles().kind(site.base) == "absent":
+    kind = RealFiles().kind(site.base)
+    if kind not in ("folder", "link", "absent"):
+        raise UsageError(f"{site.base} is a {kind}, not a site", help="name the folder: its REMOTE_BASE")
+    if kind == "absent":
         raise UsageError(f"there is no site at {site.base}", help="nothing has been deployed there yet")
     return site
 
@@ -115,6 +118,8 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
     if answer["last_failure"]:
         failure = answer["last_failure"]
         print(f"failed    {failure['release']}: {failure['error'].splitlines()[0] if failure['error'] else '?'}")
+    if ledger.bad_lines:
+        print(f"warning   {site.ledger}: lines that cannot be read: {', '.join(map(str, ledger.bad_lines))}")
     under_way = answer["held_by"] or answer["dead_runs"]
     for link in () if under_way else answer["changed_links"]:
         print(f"warning   {link} is not what {live.name if live else ''} made it: somebody changed it")
@@ -138,4 +143,4 @@ def _ago(at: str) -> str:
         if seconds >= size:
             count = seconds // size
             return f"{count} {word}{'s' if count != 1 else ''}"
-    return f"{max(0, seconds)} seconds"
+    return "1 second" if seconds == 1 else f"{max(0, seconds)} seconds"

@@ -42,7 +42,7 @@ def _never_failing(show: Sink) -> Sink:
     def safe(event: Event) -> None:
         try:
             show(event)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: closed, or an encoding that lacks a character
             return
 
     return safe

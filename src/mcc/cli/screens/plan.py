@@ -20,7 +20,7 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
             "warnings": [mask(text) for text in plan.warnings],
             "steps": [_as_data(step, mask(step.title), step in plan.after) for step in plan.steps],
         }
-        print(json.dumps(data, ensure_ascii=False))
+        print(json.dumps(data), flush=True)
         return
     print(f"plan of {situation.request.stage.name} -> {situation.site.base}")
     print(f"{situation.request.build or 'no build information'} would become {situation.version}\n")
@@ -31,7 +31,7 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
     print("  ---------- commit: from here on only forward")
     for step in plan.after:
         print(f"  {step.phase:<9} {mask(step.title)}")
-    print("\nnothing was changed")
+    print("\nnothing was changed", flush=True)  # an answer that cannot be written is a failure
 
 
 def _as_data(step: PlannedStep, title: str, after: bool) -> dict[str, object]:
