@@ -81,7 +81,12 @@ class FakeSqlite:
         return new
 
     def migrate_all(
-        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+        self,
+        targets: Sequence[SqliteDatabase],
+        migrations: Sequence[Migration],
+        how: How,
+        scratch: Path | None,
+        each: Each,
     ) -> None:
         for target in targets:
             try:

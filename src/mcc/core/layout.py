@@ -113,6 +113,11 @@ class Site:
         return self.own / "bin" / "mcc"
 
     @property
+    def scratch(self) -> Path:
+        """What a run needs for a moment, and removes."""
+        return self.own / "scratch"
+
+    @property
     def notes(self) -> Path:
         """Which files mcc itself put into folders that others use too."""
         return self.own / "placed.json"

@@ -26,6 +26,8 @@ def check_request(request: Request, host: Host) -> None:
 
 def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
     """What the plan needs of the site and the machine; the answer are warnings. Raises Refused."""
+    if s.databases is not None:
+        s.databases.refuse(f"mcc migrate --stage {s.request.stage.name}")
     _raise(
         itertools.chain(
             _components(s, host), _scripts(s, host), _links(s, host), _database(s, host), _room(s, host),
@@ -218,6 +220,8 @@ def _warnings(s: Situation, host: Host) -> Iterator[str]:
     if conf.services.manager == "systemd" and not s.has_crontab:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
+    if s.databases is not None:
+        yield from s.databases.warnings()
     yield from _behind_our_back(s, host)
     yield from _side_files(s, host)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os.path
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,8 +112,7 @@ def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
 
 def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> MigrateDatabases:
     release = s.release_folder(databases.component)
-    how = dataclasses.replace(databases.how, phases=phases)
-    return MigrateDatabases(databases.sources(release), databases.targets, how)
+    return databases.step(databases.in_release(release), phases, s.site.scratch)
 
 
 def _migrate_after(s: Situation) -> Iterator[PlannedStep]:

@@ -86,14 +86,6 @@ class PostgresMigrator(Migrator[PostgresDatabase], Protocol):
         ...
 
 
-class PostgresMigrator(Migrator[PostgresDatabase], Protocol):
-    """What PostgreSQL needs beyond that: passwords."""
-
-    def knowing(self, passwords: Mapping[Path, str]) -> PostgresMigrator:
-        """The same with the contents of password files, by their paths, before these are written."""
-        ...
-
-
 class Copier(Protocol[T]):
     """Databases of one kind, copied and put back."""
 

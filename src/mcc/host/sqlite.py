@@ -16,6 +16,7 @@ from mcc.host.sqlite_errors import failed
 from mcc.host.sqlite_many import in_threads
 from mcc.host.sqlite_place import Place, identity, make, place_of
 from mcc.host.sqlite_run import bring_forward, write_rows
+from mcc.host.sqlite_scratch import rehearse, template
 from mcc.model.database import Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
@@ -38,12 +39,25 @@ class SqliteDatabases:
             return write_rows(connection, target.path, migrations, how, check)
 
     def migrate_all(
-        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+        self,
+        targets: Sequence[SqliteDatabase],
+        migrations: Sequence[Migration],
+        how: How,
+        scratch: Path | None,
+        each: Each,
     ) -> None:
-        in_threads(targets, lambda target, stop: _migrate(target, migrations, how, stop), each)
+        new = [target for target in targets if not target.path.exists()]
+        with template(new, migrations, how, scratch) as whole:
+
+            def work(target: SqliteDatabase, stop: threading.Event) -> tuple[str, ...]:
+                if whole is not None and whole.give(target):
+                    return whole.names
+                return _migrate(target, migrations, how, stop)
+
+            in_threads(targets, work, each)
 
     def rehearse(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How, scratch: Path) -> None:
-        return None
+        rehearse(target, migrations, how, scratch)
 
 
 def _migrate(

@@ -1,0 +1,24 @@
+"""Sentences about databases that several places say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_NAMED = 5
+
+
+def forward(moved: Mapping[str, int], total: int, direction: str) -> str:
+    """``2 migrations ahead in a.example.com``: how far databases are from where they were.
+
+    ``moved`` counts migrations by database (0 and less: it did not move), ``total`` counts databases.
+    """
+    counts = {name: count for name, count in moved.items() if count > 0}
+    if not counts:
+        return "as before"
+    most = max(counts.values())
+    where = ""
+    if len(counts) > _NAMED and len(counts) < total:
+        where = f" in {len(counts)} of {total} databases"
+    elif len(counts) < total:
+        where = f" in {', '.join(sorted(counts))}"
+    return f"{most} migration{'s' if most != 1 else ''} {direction}{where}"
