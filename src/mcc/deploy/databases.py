@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mcc.core.databases import targets
 from mcc.core.migration_state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
 from mcc.deploy.request import Request
@@ -17,6 +16,7 @@ from mcc.host.ports import Files, Host, migrator
 from mcc.model.conf import Component
 from mcc.model.database import Found, How, Target
 from mcc.model.migration import Migration, MigrationPhase
+from mcc.runs.databases import SiteDatabases
 from mcc.steps.migrate import MigrateDatabases
 
 
@@ -122,7 +122,7 @@ def plan_databases(
     Raises SiteError for a conf that does not fit the output.
     """
     component = next((component for component in components if component.environment), None)
-    database = request.conf.database
+    host, database = site.host, request.conf.database
     if component is None or database.kind == "none" or database.tool == "alembic":
         return None
     source = migrations_source(request, component)
@@ -169,14 +169,6 @@ def _strays(request: Request, files: Files) -> Iterator[str]:
     for name in files.names(site.domains) if domains and request.conf.database.kind != "postgresql" else ():
         if name not in domains and files.kind(site.database(name)) == "file":
             yield name
-
-
-def _targets(request: Request, host: Host) -> tuple[Target, ...]:
-    url = host.machine.variable("DATABASE_URL")
-    try:
-        return targets(request.conf, request.site, {"DATABASE_URL": url} if url else {})
-    except ValueError as error:
-        raise SiteError(f"{request.conf.path.name}: {error}") from error
 
 
 def migrations_source(request: Request, component: Component) -> tuple[str, Path] | None:

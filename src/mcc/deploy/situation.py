@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os.path
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +25,7 @@ from mcc.errors import SiteError
 from mcc.host.environments import is_whole
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
+from mcc.runs.databases import site_databases
 from mcc.runs.ledger import read_ledger
 
 _RECORDS_KEPT = 50
@@ -45,7 +46,7 @@ class Situation:
     """Everything that the plan is made from.
 
     ``leftovers`` are folders that nobody needs: of releases that are gone by the ledger, of older
-    tools, of runs that have ended.
+    tools, of runs that have ended. ``kept`` is for :class:`mcc.runs.work.Prepared`.
     """
 
     request: Request
@@ -62,6 +63,7 @@ class Situation:
     leftovers: tuple[Path, ...]
     has_crontab: bool
     by: str
+    kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def site(self) -> Site:
@@ -91,6 +93,7 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         [name for name in host.files.names(request.output) if host.files.kind(request.output / name) == "folder"]
     )
     ledger = read_ledger(host.files, request.site)
+    found = site_databases(request.conf, request.site, host, run)
     present = _environments(host.files, request.site)
     now = host.clock.now()
     return Situation(
@@ -101,7 +104,8 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         components=components,
         ledger=ledger,
         environment=_environment(request, host, present) if has_python(request, host.files) else None,
-        databases=plan_databases(request, host, components),
+        databases=plan_databases(request, found, components),
+        kept=found.kept,
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
