@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from fakes.files import FakeFiles
@@ -19,6 +20,9 @@ class FakeClones:
         self._files = files
         self._process = process
         self._postgres = postgres
+
+    def knowing(self, passwords: Mapping[Path, str]) -> FakeClones:
+        return self
 
     def identity(self, what: Target | Path) -> str:
         if isinstance(what, PostgresDatabase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mcc.errors import CopyFailed
@@ -13,8 +14,13 @@ from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 class RealClones:
     """Port ``Clones`` on this machine."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._replacer = PostgresReplacer(commands)
+    def __init__(self, commands: Commands, passwords: Mapping[Path, str] | None = None) -> None:
+        self._commands = commands
+        self._passwords = dict(passwords or {})
+        self._replacer = PostgresReplacer(commands, self._passwords)
+
+    def knowing(self, passwords: Mapping[Path, str]) -> RealClones:
+        return RealClones(self._commands, {**self._passwords, **passwords})
 
     def identity(self, what: Target | Path) -> str:
         if isinstance(what, PostgresDatabase):

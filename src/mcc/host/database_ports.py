@@ -117,6 +117,10 @@ class Copier(Protocol[T]):
 class Clones(Protocol):
     """What bringing data from one site to another needs besides copies."""
 
+    def knowing(self, passwords: Mapping[Path, str]) -> Clones:
+        """The same, with what more password files will hold that are not there yet."""
+        ...
+
     def identity(self, what: Target | Path) -> str:
         """Which database, folder or file this is, whatever path, link or address leads there.
 
