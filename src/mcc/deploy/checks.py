@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcc.core.postgres_sql import invalid_indexes
 from mcc.core.sudo import required, way_out
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
@@ -127,6 +128,14 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
 
 
 def _database(s: Situation, host: Host) -> Iterator[Refused]:
+    for each in s.databases.databases if s.databases else ():
+        if each.pending and each.found.invalid:
+            message, help = invalid_indexes(each.found.invalid)
+            yield SiteError(f"{each.target.name}: {message}", help=help)
+    yield from _which_database(s, host)
+
+
+def _which_database(s: Situation, host: Host) -> Iterator[Refused]:
     conf, component = s.request.conf, s.environment_component
     if conf.database.kind is not None or component is None:
         return

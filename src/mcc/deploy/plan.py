@@ -106,8 +106,10 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
 def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
     pending = databases.pending_names
     what = f"{len(pending)} pending" if pending else "nothing pending"
-    many = len(databases.targets) != 1 or s.request.conf.domains
-    return f"{f'{len(databases.targets)} databases' if many else databases.targets[0].name}: {what}"
+    many = len(databases.targets) != 1 or (s.request.conf.domains and databases.targets[0].kind == "sqlite")
+    where = f"{len(databases.targets)} databases" if many else databases.targets[0].name
+    server = next((each.found.server for each in databases.databases if each.found.server), "")
+    return f"{where}{f' ({server})' if server else ''}: {what}"
 
 
 def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> MigrateDatabases:

@@ -12,14 +12,15 @@ from mcc.host.ports import Host
 from mcc.model.plan import Plan
 from mcc.runs.hands import Hands
 from mcc.runs.recover import dead_runs
-from mcc.runs.run import run_id, run_work
+from mcc.runs.run import nothing_changed, run_id, run_work
 from mcc.runs.work import Prepared, Work
 
 
 def plan_deploy(request: Request, hands: Hands) -> tuple[Situation, Plan]:
     """Look, check and plan; nothing is changed. Raises Refused."""
     host = hands.host(request.site, request.conf.services)
-    situation, plan = _plan(request, hands, host, run_id(host))
+    with nothing_changed():
+        situation, plan = _plan(request, hands, host, run_id(host))
     open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
     return situation, dataclasses.replace(plan, warnings=(*plan.warnings, *open_runs))
 

@@ -21,7 +21,7 @@ from mcc.runs.work import Prepare, Prepared, Work
 
 def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     """Do it; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
-    with _nothing_changed():
+    with nothing_changed():
         host = hands.host(work.site, work.services)
         run = run_id(host)
         if host.files.kind(work.site.own) != "folder":
@@ -30,7 +30,7 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     with contextlib.ExitStack() as held:
         lock = _lock_all(work, host, run, hands, held)
         recover_all(work.site, hands, lock, f"it died, and the next {work.action} found it")
-        with _nothing_changed():
+        with nothing_changed():
             host = hands.host(work.site, work.services, run, lock)
             prepared = prepare(host, run)
             hands.install_tool(work.site, hands.tool(work.site), host)
@@ -38,7 +38,7 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
 
 
 @contextlib.contextmanager
-def _nothing_changed() -> Iterator[None]:
+def nothing_changed() -> Iterator[None]:
     """What fails before the journal begins is a refusal, whatever it is."""
     try:
         yield
@@ -91,7 +91,7 @@ class _Run:
 
     def guarded(self) -> int:
         """Where the death of the process does not hurt."""
-        with _nothing_changed():
+        with nothing_changed():
             self._journal.start(self._header(self._hands.tool(self._work.site)), self._plan)
             try:
                 self._journal.keep(self._kept)
