@@ -9,7 +9,6 @@ are new, then all have everything already.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
 import io
 import os
@@ -21,11 +20,9 @@ from pathlib import Path
 from types import ModuleType
 
 import _common as common
+from _host import quiet_host
 
-from mcc.cli.hands import RealHands
 from mcc.core.layout import Site
-from mcc.host.ports import Host
-from mcc.model.conf import Services
 from mcc.model.database import How, SqliteDatabase
 from mcc.steps.migrate import MigrateDatabases
 
@@ -71,7 +68,7 @@ class Bench:
         return costs[0]
 
     def by_step(self, site: Path) -> common.Cost:
-        host = real_host(site)
+        host = quiet_host(Site(site))
         with clock() as costs:
             targets = tuple(SqliteDatabase(domain, Site(site).database(domain)) for domain in DOMAINS)
             step = MigrateDatabases(self.files, targets, How())
@@ -81,19 +78,6 @@ class Bench:
     def by_command(self, _site: Path) -> common.Cost:
         words = [common.MCC, "migrate", "--stage", common.STAGE, "--apply", "--format", "jsonl"]
         return common.must(words, self.folder / "output").cost
-
-
-class Quiet:
-    """What the step says is not shown."""
-
-    def say(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
-    def progress(self, done: int, total: int, what: str) -> None: ...
-
-
-def real_host(site: Path) -> Host:
-    host = RealHands(lambda _masker: lambda _event: None).host(Site(site), Services("none"))
-    return dataclasses.replace(host, listener=Quiet())
 
 
 def write_migrations(folder: Path) -> None:
