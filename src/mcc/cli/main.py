@@ -40,6 +40,17 @@ class Answer(enum.StrEnum):
     json = "json"
 
 
+class Migrated(enum.StrEnum):
+    """How ``mcc migrate`` answers, or shows its run."""
+
+    auto = "auto"
+    text = "text"
+    json = "json"
+    live = "live"
+    plain = "plain"
+    jsonl = "jsonl"
+
+
 StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
 SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
 
@@ -75,6 +86,37 @@ def deploy(
     from mcc.cli.commands.deploy import run_deploy
 
     raise typer.Exit(run_deploy(output, stage, plan, format.value, early))
+
+
+@app.command(short_help="Databases: what they have had, and the rest of it.")
+def migrate(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")],
+    status: Annotated[bool, typer.Option("--status", help="What is applied, what is pending: the default.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the SQL that would run, touch nothing.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Run what is pending.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Record all files up to this one where nothing is recorded.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take this file, changed after it ran, as it is now.")
+    ] = None,
+    allow_late: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let this file run behind files that sort after it.")
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    format: Annotated[Migrated, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")] = Migrated.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """What the databases of a stage have had; their pending migrations; with the code of a deploy."""
+    from mcc.cli.commands.migrate import Asked, run_migrate
+
+    names = (tuple(accept or ()), tuple(allow_late or ()), tuple(database or ()))
+    asked = Asked(status, plan, apply, baseline, *names, format.value)
+    raise typer.Exit(run_migrate(output, stage, asked))
 
 
 @app.command(short_help="What is live, since when, from which build.")

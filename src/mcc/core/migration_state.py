@@ -107,7 +107,7 @@ def _changed_words(name: str, where: str, command: str) -> tuple[str, str]:
 
 def _late_words(name: str, where: str, command: str) -> tuple[str, str]:
     return (
-        f"is new, but sorts before files that {where} has had already",
+        f"is new, but sorts before files that were applied to {where}",
         f"rename it so that it sorts last; if it may run behind them: "
         f"{command} --apply --allow-late {shlex.quote(name)}",
     )
@@ -133,7 +133,7 @@ def _gone(standings: Mapping[str, Standing]) -> Iterator[str]:
             where.setdefault(name, []).append(database)
     shown = sorted(where)[:_NAMED]
     for name in shown:
-        yield f"{some(where[name], len(standings))} has had {name}, of which this release has no file"
+        yield f"{name} was applied to {some(where[name], len(standings))}, and this release has no such file"
     if len(where) > len(shown):
         yield f"{len(where) - len(shown)} more names of applied migrations have no file in this release"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from mcc.errors import MigrationFailed
 
 _NAMED = 5
 
@@ -22,3 +24,12 @@ def forward(moved: Mapping[str, int], total: int, direction: str) -> str:
     elif len(counts) < total:
         where = f" in {', '.join(sorted(counts))}"
     return f"{most} migration{'s' if most != 1 else ''} {direction}{where}"
+
+
+def all_of(failed: Sequence[MigrationFailed], total: int) -> MigrationFailed:
+    """One error that names every database that failed, with its reason."""
+    if len(failed) == 1:
+        return failed[0]
+    lines = [line for error in failed for line in (error.message, *error.log)]
+    message = f"{len(failed)} of {total} databases could not be migrated: {failed[0].message}"
+    return MigrationFailed(message, help=failed[0].help, log=lines)

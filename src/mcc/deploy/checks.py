@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mcc.core.postgres_sql import invalid_indexes
-from mcc.core.sudo import required, way_out
+from mcc.core.sudo import Words, required, way_out
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
@@ -35,12 +35,17 @@ def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
             _services(s, host), _secrets(s), _reach(s, host), _cron(s),
         )
     )  # fmt: skip
-    missing = tuple(_missing_rights(s, host))
+    check_rights(_needed_rights(s, host), host)
+    return tuple(_warnings(s, host))
+
+
+def check_rights(needed: Iterable[Words], host: Host) -> None:
+    """Raise RightsError with the line to add, if a command may not be run as root."""
+    missing = tuple(words for words in needed if not host.sudo.allows(words))
     if missing:
         user = host.machine.user()
         what = "\n".join(f"  sudo {' '.join(words)}" for words in missing)
-        raise RightsError(f"{user} may not run what this deploy needs:\n{what}", help=way_out(user, *missing))
-    return tuple(_warnings(s, host))
+        raise RightsError(f"{user} may not run what is needed:\n{what}", help=way_out(user, *missing))
 
 
 def _raise(problems: Iterator[Refused]) -> None:
@@ -213,11 +218,10 @@ def _cron(s: Situation) -> Iterator[Refused]:
         yield SiteError("CRON_JOBS needs the crontab command, which this machine does not have", help="install cron")
 
 
-def _missing_rights(s: Situation, host: Host) -> Iterator[tuple[str, ...]]:
+def _needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:
     # data/ is the application's own: its owner is set where it exists.
     owned = [path for path in owned_paths(s) if path != s.site.data or host.files.kind(path) != "absent"]
-    needed = (*required(s.request.conf, owned), *offline.stop_rights(s))
-    return (words for words in needed if not host.sudo.allows(words))
+    return (*required(s.request.conf, owned), *offline.stop_rights(s))
 
 
 def _warnings(s: Situation, host: Host) -> Iterator[str]:
@@ -230,7 +234,7 @@ def _warnings(s: Situation, host: Host) -> Iterator[str]:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
     if s.databases is not None:
-        yield from s.databases.warnings()
+        yield from s.databases.warnings(conf.database.offline)
     yield from _behind_our_back(s, host)
     yield from _side_files(s, host)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mcc.core.hazards import hazards
 from mcc.core.migration_state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
 from mcc.deploy.request import Request
@@ -16,6 +17,7 @@ from mcc.host.ports import Files, Host, migrator
 from mcc.model.conf import Component
 from mcc.model.database import Found, How, Target
 from mcc.model.migration import Migration, MigrationPhase
+from mcc.model.problem import Problem
 from mcc.runs.databases import SiteDatabases
 from mcc.steps.migrate import MigrateDatabases
 
@@ -91,11 +93,20 @@ class PlannedDatabases:
         if problems:
             raise ConfigError(problems)
 
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know before it runs."""
-        left = (f"{len(self.strays)} databases of domains that the conf does not name are left alone: "
-                f"{some(self.strays, 0)}",) if self.strays else ()  # fmt: skip
-        return (*warnings(self.standings), *left)
+    def warnings(self, offline: bool = False) -> tuple[str, ...]:
+        """What a person should know before it runs; ``offline``: nothing serves meanwhile."""
+        return (*map(str, self.hazards(offline)), *warnings(self.standings), *self._left_alone())
+
+    def hazards(self, offline: bool = False) -> tuple[Problem, ...]:
+        """Statements that are right and may hurt all the same. A new database has nothing to hurt."""
+        ways = {id(each.pending): each.pending for each in self.databases if not each.found.new}
+        found = (hazards(files, self.in_output.dialect, offline=offline) for files in ways.values())
+        return tuple(dict.fromkeys(problem for problems in found for problem in problems))
+
+    def _left_alone(self) -> Iterator[str]:
+        if self.strays:
+            count = f"{len(self.strays)} database{'' if len(self.strays) == 1 else 's'}"
+            yield f"{count} of domains that the conf does not name, left alone: {some(self.strays, 0)}"
 
     def step(self, sources: Sources, phases: tuple[MigrationPhase, ...], scratch: Path) -> MigrateDatabases:
         """The step that brings them forward."""
@@ -114,7 +125,7 @@ def _of(each: PlannedDatabase, phase: MigrationPhase) -> bool:
 
 
 def plan_databases(
-    request: Request, host: Host, components: Sequence[Component], only: Iterable[str] = ()
+    request: Request, site: SiteDatabases, components: Sequence[Component], only: Iterable[str] = ()
 ) -> PlannedDatabases | None:
     """Look at all databases of the conf; None if the release brings no files of SQL for them.
 
@@ -131,7 +142,7 @@ def plan_databases(
     if database.kind is None and is_alembic(host.files, source[1]):
         return None  # the checks ask for the line that is missing
     schema, always = (_beside(request, component, name, host.files) for name in ("schema_sql", "always_sql"))
-    chosen = _chosen(_targets(request, host), set(only), request)
+    chosen = _chosen(site.targets, set(only), request)
     sources = Sources(source[1], schema, always, chosen[0].kind if chosen else "sqlite")
     migrations = read_sources(host.files, sources, request.output)
     how = How(database.tracking)

@@ -122,6 +122,8 @@ def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     if s.databases is not None and "after" not in phases(s) and s.databases.has_pending("after"):
         title = f"{_databases_title(s, s.databases)}, those marked for after the cut-over"
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
+        if s.request.conf.ownership.mode == "sudo":
+            yield _step("after", "owners of what was made behind the cut-over", _own_step(s, Own))
 
 
 def _own(s: Situation) -> Iterator[PlannedStep]:

@@ -89,9 +89,7 @@ class Situation:
 
 def look(request: Request, host: Host, run: str, tool: str) -> Situation:
     """Look at everything; nothing is changed. ``tool`` is the version of mcc that runs. Raises Refused."""
-    components = request.conf.components or found_in(
-        [name for name in host.files.names(request.output) if host.files.kind(request.output / name) == "folder"]
-    )
+    components = components_of(request, host.files)
     ledger = read_ledger(host.files, request.site)
     found = site_databases(request.conf, request.site, host, run)
     present = _environments(host.files, request.site)
@@ -112,6 +110,14 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
+    )
+
+
+def components_of(request: Request, files: Files) -> tuple[Component, ...]:
+    """The components that the conf names, or that are found in the output."""
+    output = request.output
+    return request.conf.components or found_in(
+        [name for name in files.names(output) if files.kind(output / name) == "folder"]
     )
 
 

@@ -13,6 +13,7 @@ from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
 
@@ -21,6 +22,6 @@ def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
         BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateDatabases, Own,
-        PlaceComponent, ProbeModule, Prune, RecordLive, RemoveFiles, RemoveLeftovers, ReplaceFiles, RestartServices,
-        ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
+        PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
+        RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcc.core.migration_work import to_run, waiting
 from mcc.core.sql_words import Dialect
-from mcc.core.wording import forward
+from mcc.core.wording import all_of, forward
 from mcc.errors import MigrationFailed
 from mcc.host.migration_files import Sources, read_sources
 from mcc.host.ports import Host, migrator
@@ -58,7 +58,7 @@ class MigrateDatabases:
             raise _alone(count.failed[0], targets)
         self._others(host, targets[1:], migrations, count)
         if count.failed:
-            raise _all_of(count.failed, len(targets))
+            raise all_of(count.failed, len(targets))
         return {self._fact: forward(count.moved, len(self.targets), "forward")}
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
@@ -149,11 +149,3 @@ def _to_rehearse(
 def _alone(error: MigrationFailed, targets: Sequence[Target]) -> MigrationFailed:
     others = f"the other {len(targets) - 1} databases were not touched"
     return MigrationFailed(f"{error.message}; it was the first, {others}", help=error.help, log=error.log)
-
-
-def _all_of(failed: Sequence[MigrationFailed], total: int) -> MigrationFailed:
-    if len(failed) == 1:
-        return failed[0]
-    lines = [line for error in failed for line in (error.message, *error.log)]
-    message = f"{len(failed)} of {total} databases could not be migrated: {failed[0].message}"
-    return MigrationFailed(message, help=failed[0].help, log=lines)
