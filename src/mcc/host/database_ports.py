@@ -90,15 +90,22 @@ class Copier(Protocol[T]):
     """Databases of one kind, copied and put back."""
 
     def copy(
-        self, target: T, place: Path, deadline: float, compress: bool, on_progress: Callable[[int, int], None]
+        self,
+        target: T,
+        place: Path,
+        deadline: float,
+        compress: bool,
+        on_progress: Callable[[int, int], None],
+        tracking: Tracking | None = None,
     ) -> Contents:
-        """A consistent copy in the new file ``place`` (0600, synced), while others write.
+        """A consistent copy in the new file ``place`` (0600, synced), while others write; none after a failure.
 
-        ``deadline``: seconds that it may take to get hold of the database. ``on_progress`` gets done and total.
+        ``deadline``: seconds that it may take to get hold of the database. ``on_progress`` gets done and
+        total. ``tracking`` is the table of :attr:`Contents.migrations`, the specification's if not given.
         """
         ...
 
-    def verify(self, place: Path, contents: Contents) -> None:
+    def verify(self, place: Path, contents: Contents, tracking: Tracking | None = None) -> None:
         """Read a copy back: hash, SQLite's quick_check and row counts, a dump restored to nowhere.
 
         Raises CopyFailed saying how it differs from ``contents``.
