@@ -28,6 +28,13 @@ class Migrator(Protocol[T]):
         """
         ...
 
+    def sizes(self, target: T, tables: Sequence[str]) -> Mapping[str, int]:
+        """About how many rows tables have, without reading them; those of which that is not known are left out.
+
+        SQLite: the highest row number. PostgreSQL: what it estimates for its own plans. Raises MigrationFailed.
+        """
+        ...
+
     # effects
     def migrate(self, target: T, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Apply what is pending of ``migrations``, in order, with its rows; the names that were applied.
@@ -122,7 +129,7 @@ class Copier(Protocol[T]):
 
 
 class Clones(Protocol):
-    """What bringing data from one site to another needs besides copies."""
+    """What exchanging the content of databases needs besides copies."""
 
     def knowing(self, passwords: Mapping[Path, str]) -> Clones:
         """The same, with what more password files will hold that are not there yet."""
@@ -132,6 +139,13 @@ class Clones(Protocol):
         """Which database, folder or file this is, whatever path, link or address leads there.
 
         Empty if there is nothing. Raises CopyFailed if it cannot be told.
+        """
+        ...
+
+    def check(self, target: Target, contents: Contents, tracking: Tracking, exact: bool) -> None:
+        """Raise CopyFailed, saying how, if a database is not what ``contents`` promises.
+
+        Tables and migrations must be the same; rows too if it is ``exact``, while nobody writes.
         """
         ...
 

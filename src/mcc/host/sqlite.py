@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mcc.errors import MigrationFailed
-from mcc.host import sqlite_look
+from mcc.host import sqlite_look, sqlite_sizes
 from mcc.host.database_ports import Each
 from mcc.host.sqlite_errors import failed
 from mcc.host.sqlite_many import in_threads
@@ -26,6 +26,9 @@ class SqliteDatabases:
 
     def look(self, target: SqliteDatabase, tracking: Tracking) -> Found:
         return sqlite_look.look(target.path, tracking)
+
+    def sizes(self, target: SqliteDatabase, tables: Sequence[str]) -> dict[str, int]:
+        return sqlite_sizes.sizes(target.path, tables)
 
     def migrate(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Apply what is pending; see the port. On failure the database is as it was."""
