@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mcc.errors import CopyFailed
+from mcc.host.content import compare, postgres_content, sqlite_content
 from mcc.host.ports import Commands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
-from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
 
 
 class RealClones:
@@ -26,6 +27,13 @@ class RealClones:
         if isinstance(what, PostgresDatabase):
             return self._replacer.identity(what)
         return _inode(what.path if isinstance(what, SqliteDatabase) else what)
+
+    def check(self, target: Target, contents: Contents, tracking: Tracking, exact: bool) -> None:
+        if isinstance(target, PostgresDatabase):
+            rows, names = postgres_content(target, tracking, self._passwords)
+        else:
+            rows, names = sqlite_content(target, tracking)
+        compare(target, contents, rows, names, exact)
 
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,

@@ -65,7 +65,7 @@ class PostgresCopies:
         descriptor = new_file(place)  # pg_dump keeps the mode of a file that is there
         try:
             with _snapshot(target) as (session, snapshot):
-                rows = _rows(session)
+                rows = rows_of(session)
                 migrations = found_in(session, tracking or Tracking()).names
                 plain_size = int(session.rows(_SIZE, (target.schema, target.schema))[0][0])
                 on_progress(0, 1)
@@ -143,7 +143,8 @@ def _snapshot(target: PostgresDatabase) -> Iterator[tuple[Session, str]]:
         session.execute("ROLLBACK")
 
 
-def _rows(session: Session) -> dict[str, int]:
+def rows_of(session: Session) -> dict[str, int]:
+    """How many rows each table has, by ``schema.table``."""
     schema = session.target.schema
     tables = session.rows(_TABLES, (schema, schema))
     return {f"{space}.{name}": _count(session, space, name) for space, name in tables}

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from mcc.errors import CopyFailed
+from mcc.errors import Damaged
 from mcc.host.sqlite_place import Place
 from mcc.host.sqlite_source import text
 from mcc.model.database import Tracking
@@ -54,10 +54,10 @@ def applied(connection: sqlite3.Connection, tracking: Tracking) -> tuple[str, ..
 
 
 def check(connection: sqlite3.Connection, what: Path) -> None:
-    """SQLite's quick_check. Raises CopyFailed with what it found."""
+    """SQLite's quick_check. Raises Damaged with what it found."""
     found = _known(connection, lambda: [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")])
     if found != ["ok"]:
-        raise CopyFailed(f"{what} is damaged: {'; '.join(found)}", log=found)
+        raise Damaged(f"{what} is damaged: {'; '.join(found)}", log=found)
 
 
 def _known(connection: sqlite3.Connection, work: Callable[[], T]) -> T:

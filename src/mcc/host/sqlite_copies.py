@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcc.errors import CopyFailed
+from mcc.errors import CopyFailed, Damaged
 from mcc.host.copy_files import (
     WriteBack,
     compress,
@@ -212,11 +212,11 @@ def failed(database: Path, place: Path, error: sqlite3.Error) -> CopyFailed:
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE")):
         return disk_error(place, OSError(28, "the disk is full"))
     if name.startswith("SQLITE_NOTADB"):
-        return CopyFailed(
+        return Damaged(
             f"{database}: it is not an SQLite database, or an encrypted one ({error})", help="move the file away"
         )
     if name.startswith("SQLITE_CORRUPT"):
-        return CopyFailed(
+        return Damaged(
             f"{database}: the database is damaged ({error})",
             help=f"restore a backup, or save what can be read: sqlite3 {database} .recover",
         )

@@ -1,7 +1,8 @@
 """A copy written into the database that is there: same file, same owner, same readers.
 
 A file put in its place would bring the old content back: SQLite would play an old ``-wal`` into it.
-The backup API writes through the journal instead, so that a kill midway changes nothing.
+The backup API writes through the journal instead, so that a kill midway changes nothing. Only what is
+no database, or a damaged one, is emptied first: SQLite itself would not touch it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.copy_files import temporary, unpack
 from mcc.host.sqlite_contents import check, reader
+from mcc.host.sqlite_damage import empty, is_damage
 from mcc.host.sqlite_place import Made, Place, identity, make, place_of
 from mcc.host.sqlite_source import held
 from mcc.model.database import Contents
@@ -30,15 +32,25 @@ def put_back(place: Path, contents: Contents, database: Path, wait: float) -> No
         # Beside the copy: what the deploy user unpacks is nobody else's to read.
         with temporary(place) as plain:
             _unpack(place, plain, contents)
-            with reader(plain) as source, _opened(there, database) as target:
-                _same_page_size(source, target, database, wait)
-                _write(source, target, database, wait)
+            try:
+                _put(plain, there, database, wait)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                empty(there.path, database, wait)
+                _put(plain, there, database, wait)
     except sqlite3.Error as error:
         made.discard()
         raise _failed(database, error) from error
     except BaseException:
         made.discard()
         raise
+
+
+def _put(plain: Path, there: Place, database: Path, wait: float) -> None:
+    with reader(plain) as source, _opened(there, database) as target:
+        _same_page_size(source, target, database, wait)
+        _write(source, target, database, wait)
 
 
 def _there(database: Path) -> tuple[Place, Made]:
