@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mcc.core.hazards import hazards
 from mcc.core.migration_state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
 from mcc.deploy.request import Request
+from mcc.deploy.table_rows import table_rows
 from mcc.errors import ConfigError, SiteError, UsageError
 from mcc.host.migration_files import Sources, read_sources
 from mcc.host.ports import Files, Host, migrator
@@ -41,7 +42,8 @@ class PlannedDatabases:
     """The databases that the release's migrations belong to.
 
     ``folder``, ``schema`` and ``always`` are relative to the release; ``in_output`` is where the files are
-    now. ``strays`` are databases of domains that the conf does not name.
+    now. ``strays`` are databases of domains that the conf does not name. ``rows``: about how many the
+    tables have that pending files change.
     """
 
     component: Component
@@ -53,6 +55,7 @@ class PlannedDatabases:
     schema: str | None = None
     always: str | None = None
     strays: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -100,7 +103,8 @@ class PlannedDatabases:
     def hazards(self, offline: bool = False) -> tuple[Problem, ...]:
         """Statements that are right and may hurt all the same. A new database has nothing to hurt."""
         ways = {id(each.pending): each.pending for each in self.databases if not each.found.new}
-        found = (hazards(files, self.in_output.dialect, offline=offline) for files in ways.values())
+        dialect = self.in_output.dialect
+        found = (hazards(files, dialect, self.rows, offline=offline) for files in ways.values())
         return tuple(dict.fromkeys(problem for problems in found for problem in problems))
 
     def _left_alone(self) -> Iterator[str]:
@@ -146,9 +150,11 @@ def plan_databases(
     sources = Sources(source[1], schema, always, chosen[0].kind if chosen else "sqlite")
     migrations = read_sources(host.files, sources, request.output)
     how = How(database.tracking)
+    planned = _look(host, chosen, migrations, how)
+    waiting = ((each.target, each.pending) for each in planned if each.pending and not each.found.new)
     return PlannedDatabases(
-        component, source[0], migrations, _look(host, chosen, migrations, how), how, sources,
-        database.schema_sql, database.always_sql, tuple(_strays(request, host.files)),
+        component, source[0], migrations, planned, how, sources, database.schema_sql, database.always_sql,
+        tuple(_strays(request, host.files)), table_rows(host, waiting, sources.dialect),
     )  # fmt: skip
 
 
