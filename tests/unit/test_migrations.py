@@ -232,6 +232,9 @@ class TestDirectives:
     def test_vacuum_in_the_transaction_is_refused_with_the_way_out(self) -> None:
         assert "-- mcc: no-transaction at the top" in problems({"1.sql": b"SELECT 1;\nVACUUM;"})[0]
 
+    def test_vacuum_into_another_file_is_refused_everywhere(self) -> None:
+        assert "VACUUM INTO cannot" in problems({"1.sql": b"-- mcc: no-transaction\nVACUUM main INTO 'x';"})[0]
+
     def test_transaction_commands_are_refused_there_too(self) -> None:
         assert "COMMIT cannot stand" in problems({"1.sql": b"-- mcc: no-transaction\nSELECT 1;\nCOMMIT;"})[0]
 
