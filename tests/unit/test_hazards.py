@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -379,6 +381,25 @@ class TestAccept:
     def test_it_is_not_for_the_statement_before_it_nor_for_one_that_it_stands_in(self) -> None:
         assert len(found("DROP TABLE a; -- mcc: accept\n", LITE)) == 1
         assert len(found("DROP TABLE -- mcc: accept\n a", LITE)) == 1
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "dangerous-statements.md"
+ROWS = [
+    [cell.strip() for cell in line.split("|")[1:4]] for line in PAGE.read_text().splitlines() if line.startswith("| `")
+]
+
+
+class TestThePage:
+    @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+    def test_what_it_says_of_each_statement_is_so(self, row: list[str]) -> None:
+        statement, *said = row[0].strip("`"), row[1], row[2]
+        for dialect, word in zip(BOTH, said, strict=True):
+            big = dict.fromkeys("tuvp", MANY) if word == "big" else {}
+            assert bool(found(statement, dialect, **big)) is bool(word), dialect
+            assert not (word == "big" and found(statement, dialect)), dialect
+
+    def test_there_are_rows(self) -> None:
+        assert len(ROWS) > 35
 
 
 WORDS = (
