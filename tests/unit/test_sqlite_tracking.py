@@ -211,7 +211,7 @@ class TestWithoutTransaction:
     def test_a_failure_behind_it_keeps_what_was_committed_and_says_so(self, database: Path) -> None:
         with pytest.raises(MigrationFailed) as raised:
             migrate(database, files(_1=A, _2=f"{self.alone}VACUUM", _3="nonsense"))
-        assert raised.value.message.endswith("3.sql:1: near \"nonsense\": syntax error (committed before it: 1, 2)")
+        assert raised.value.message.endswith('3.sql:1: near "nonsense": syntax error (committed before it: 1, 2)')
         assert look(database).names == ("1", "2")
 
     def test_a_failure_inside_says_that_its_statements_stay(self, database: Path) -> None:
