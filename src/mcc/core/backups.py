@@ -53,7 +53,8 @@ class Copied:
 class Manifest:
     """What is in a set. ``at``: when its copies were begun, in UTC; ``release``: what was live then.
 
-    ``release`` of a set from before a migration is the release that was about to come.
+    ``release`` of a set from before a migration is the release that was about to come; a set from before
+    a restore or a clone has none.
     """
 
     at: datetime
@@ -116,6 +117,11 @@ def shelf_of(kind: SetKind) -> Shelf:
 def set_folder(root: Path, kind: SetKind, name: str) -> Path:
     """The folder of a set below BACKUP_PATH."""
     return root / shelf_of(kind) / name
+
+
+def root_of(path: str | None, base: Path) -> Path:
+    """BACKUP_PATH of a conf; ``path`` None: ``backups`` in the site."""
+    return Path(path) if path else base / "backups"
 
 
 def set_name(now: datetime, taken: Collection[str] = ()) -> str:
@@ -299,19 +305,14 @@ def _newest_periods(sets: Collection[BackupSet], count: int) -> list[BackupSet]:
 
 
 def befores_to_remove(
-    sets: Iterable[BackupSet], standing: Collection[str], failed: Collection[str], now: datetime, days: int
+    sets: Iterable[BackupSet], standing: Collection[str], now: datetime, days: int
 ) -> tuple[BackupSet, ...]:
     """Sets from before a change that nobody needs any more.
 
-    One that a migration was about to follow stays as long as its release stands (is live, or can be gone
-    back to). After a deploy that failed, and after a restore or a clone, it stays for ``days`` days.
+    One from before a release's migrations stays as long as the release stands: is live, or can be gone
+    back to. All others (its release is pruned, or never came live; a restore, a clone) stay for ``days`` days.
     """
-    old = now - timedelta(days=days)
-
-    def is_over(one: BackupSet) -> bool:
-        manifest = one.manifest
-        if manifest.kind == "before-migration" and manifest.release not in failed:
-            return manifest.release not in standing and manifest.at < old
-        return manifest.at < old
-
-    return tuple(one for one in sets if one.shelf == "before" and is_over(one))
+    old = now - timedelta(days=max(1, days))
+    return tuple(
+        one for one in sets if one.shelf == "before" and one.manifest.at < old and one.manifest.release not in standing
+    )

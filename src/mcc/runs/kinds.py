@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from mcc.engine.codec import Kinds, kinds_of
+from mcc.steps.alembic import FurnishRoom, RunAlembic
+from mcc.steps.backup import BackUpDatabases
+from mcc.steps.backup_keep import PromoteSet, PruneSets
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
@@ -21,6 +24,8 @@ from mcc.steps.smoke import SmokeTest
 def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
+        BackUpDatabases, PromoteSet, PruneSets,
+        FurnishRoom, RunAlembic,
         BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
