@@ -14,9 +14,7 @@ from mcc.model.build import BuildInfo
 from mcc.model.config import Config, Stage
 
 
-def read_stage(
-    output: Path, name: str, parameters: Mapping[str, str]
-) -> tuple[Config, Stage, BuildInfo | None]:
+def read_stage(output: Path, name: str, parameters: Mapping[str, str]) -> tuple[Config, Stage, BuildInfo | None]:
     """A stage of ``output``; ``parameters`` of the command line win over those of the file. Raises Refused."""
     config = read_config(output)
     stage = find_stage(config, name)
