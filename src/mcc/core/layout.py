@@ -79,6 +79,10 @@ class Site:
     def ledger(self) -> Path:
         return self.own / "releases.jsonl"
 
+    def conf(self, release: str) -> Path:
+        """The conf that a release was deployed with, as it was written (mode 0600): what cron's commands read."""
+        return self.own / "conf" / f"{release}.yml"
+
     @property
     def journals(self) -> Path:
         return self.own / "journal"
