@@ -151,6 +151,13 @@ class Scene:
         return {path: tuple(json.loads(data or b"[]")) for path, data in files.items() if isinstance(data, bytes)}
 
 
+    def waiting(self) -> set[str]:
+        """The migrations of the output that run behind the cut-over."""
+        folder = OUT / MIGRATIONS
+        texts = {name: self.world.disk.read(folder / name) for name in self.world.disk.names(folder)}
+        return {name.removesuffix(".sql") for name, text in texts.items() if b"phase=after" in text}
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """All that must be exactly as it was, or exactly as it should be."""
@@ -214,6 +221,13 @@ def full(keep: int = 2) -> Scene:
     files[f"{OUT}/uv.lock"] = b"version = 2"
     scene.bring(files)
     scene.world.revive()
+    return scene
+
+
+def behind_the_cut_over() -> Scene:
+    """A second deploy with a migration that the old release could not live with, and one that it can."""
+    scene = second(migrations=("001_one", "002_two", "003_three", "004_four"))
+    scene.world.plant({f"{OUT}/{MIGRATIONS}/003_three.sql": b"-- mcc: phase=after\nDROP TABLE t;"})
     return scene
 
 
