@@ -78,6 +78,9 @@ def deploy(
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
     ] = Path(),
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A parameter for the operation that a stage is.")
+    ] = None,
 ) -> None:
     """Bring the release in this folder live; a deploy that fails leaves the code as it was."""
     from mcc.host.early import ask_early
@@ -85,7 +88,7 @@ def deploy(
     early = ask_early(output)  # before what takes long to import
     from mcc.cli.commands.deploy import run_deploy
 
-    raise typer.Exit(run_deploy(output, stage, plan, format.value, early))
+    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ())))
 
 
 @app.command(short_help="Databases: what they have had, and the rest of it.")
@@ -117,6 +120,29 @@ def migrate(
     names = (tuple(accept or ()), tuple(allow_late or ()), tuple(database or ()))
     asked = Asked(status, plan, apply, baseline, *names, format.value)
     raise typer.Exit(run_migrate(output, stage, asked))
+
+
+@app.command(short_help="Verified copies of the databases; what there is.")
+def backup(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="The sets that there are: age, size, databases.")] = False,
+    verify: Annotated[
+        str | None, typer.Option(metavar="SET", help="Read a set back (all: every one; newest: the newest).")
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    format: Annotated[Migrated, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")] = Migrated.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Copy the databases while they are in use, read each copy back, let go what the calendar does not keep."""
+    from mcc.cli.commands.backup import Options, run_backup
+
+    raise typer.Exit(run_backup(stage, site, output, Options(plan, list_, verify, tuple(database or ()), format.value)))
 
 
 @app.command(short_help="What is live, since when, from which build.")
