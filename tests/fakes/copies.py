@@ -11,7 +11,7 @@ from pathlib import Path
 from fakes.files import FakeFiles
 from fakes.postgres import PostgresState
 from fakes.process import Process
-from mcc.errors import CopyFailed
+from mcc.errors import CopyFailed, Damaged
 from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
 
 
@@ -86,7 +86,7 @@ class FakeCopies:
         try:
             return tuple(json.loads(self._files.read(target.path) or b"[]"))
         except (OSError, ValueError, TypeError) as error:
-            raise CopyFailed(f"{target.path}: it is not an SQLite database") from error
+            raise Damaged(f"{target.path}: it is not an SQLite database") from error
 
 
 def _key(target: PostgresDatabase) -> tuple[str, str]:
