@@ -145,6 +145,47 @@ def backup(
     raise typer.Exit(run_backup(stage, site, output, Options(plan, list_, verify, tuple(database or ()), format.value)))
 
 
+@app.command(short_help="Databases become what copies of them are.")
+def restore(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SET", help="A set (mcc backup --list); if not given, the newest good copies."),
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Make databases what verified copies of them are; what they hold now is kept first."""
+    from mcc.cli.commands.restore import run_restore
+
+    raise typer.Exit(run_restore(stage, site, output, from_, tuple(database or ()), plan, format.value))
+
+
+@app.command(short_help="One site's data, brought to another site.")
+def clone(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml that is a clone.")],
+    confirm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name of a protected target, typed on purpose.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Bring what a source's databases hold to a target; the source is only read, the target's data is kept first."""
+    from mcc.cli.commands.clone import run_clone
+
+    raise typer.Exit(run_clone(output, stage, confirm, plan, format.value))
+
+
 @app.command(short_help="What is live, since when, from which build.")
 def status(
     stage: StageOption = None,

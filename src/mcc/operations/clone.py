@@ -16,7 +16,7 @@ from mcc.core.domain_map import pairs, untouched
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
 from mcc.core.migrations import read_one, refuse
-from mcc.core.stages import CLONE_SQL, clone_confs, clone_sql
+from mcc.core.stages import CLONE_SQL, clone_confs, clone_sql, operation
 from mcc.errors import SiteError, UsageError
 from mcc.host.ports import Host, migrator
 from mcc.host.settings import read_conf
@@ -73,6 +73,10 @@ class CloneRequest:
 def read_clone(output: Path, stage_name: str, parameters: Mapping[str, str]) -> CloneRequest:
     """Read what ``output`` says of a clone; ``parameters`` are those of the command line. Raises Refused."""
     config, stage, build = read_stage(output, stage_name, parameters)
+    if operation(stage.name, stage.parameters) != "clone":
+        raise UsageError(
+            f"the stage {stage.name} is no clone", help="name it clone-…, or give it the parameter operation: clone"
+        )
     source, target = clone_confs(stage)
     confirm = str(stage.parameters.get("confirm", ""))
     return CloneRequest(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core.backups import SetKind, set_folder, set_name
+from mcc.core.backups import SetKind, root_of, set_folder, set_name
 from mcc.core.databases import targets
 from mcc.core.layout import Site
 from mcc.core.sudo import required, way_out
@@ -40,16 +40,11 @@ def begin(
     conf: Conf, site: Site, chosen: tuple[Target, ...], kind: SetKind, stage: str, tool: str, host: Host
 ) -> Exchange:
     """Choose the name of the set; nothing is made yet."""
-    root = backup_root(conf)
+    root = root_of(conf.backup.path, site.base)
     taken = host.files.names(set_folder(root, kind, ""))
     live = read_ledger(host.files, site).live
     kept = set_folder(root, kind, set_name(host.clock.now(), taken))
     return Exchange(conf, site, chosen, kind, kept, stage, live.name if live else "", tool)
-
-
-def backup_root(conf: Conf) -> Path:
-    """``BACKUP_PATH``."""
-    return Path(conf.backup.path) if conf.backup.path else conf.server.base / "backups"
 
 
 def databases_of(conf: Conf, own: Site, of_run: Site, host: Host, run: str, name: str) -> SiteDatabases:

@@ -63,4 +63,12 @@ def _operation(output: Path, stage: str, parameters: Mapping[str, str]) -> Opera
         from mcc.cli.commands.backup import run_backup_stage
 
         return run_backup_stage
+    if what == "db-restore":
+        from mcc.cli.commands.restore import run_restore_stage
+
+        return run_restore_stage
+    if what == "clone":
+        from mcc.cli.commands.clone import run_clone_stage
+
+        return run_clone_stage
     return None
