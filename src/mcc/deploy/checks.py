@@ -137,6 +137,13 @@ def _database(s: Situation, host: Host) -> Iterator[Refused]:
         if each.pending and each.found.invalid:
             message, help = invalid_indexes(each.found.invalid)
             yield SiteError(f"{each.target.name}: {message}", help=help)
+    if s.alembic is not None:
+        yield from s.alembic.refusals()
+        if s.environment is None:
+            yield SiteError(
+                "alembic runs in the release's own environment, and this output brings none",
+                help="put pyproject.toml and uv.lock, with alembic among the dependencies, into the output",
+            )
     yield from _which_database(s, host)
 
 
@@ -146,10 +153,12 @@ def _which_database(s: Situation, host: Host) -> Iterator[Refused]:
         return
     source = migrations_source(s.request, component)
     here = source is not None and host.files.kind(source[1]) == "folder"
-    if (here and source is not None and is_alembic(host.files, source[1])) or _speaks_of_postgresql(s.request):
+    alembic = here and source is not None and is_alembic(host.files, source[1])
+    if alembic or conf.database.tool == "alembic" or _speaks_of_postgresql(s.request):
         yield SiteError(
             f"{conf.path.name}: which database is it? The migrations or other keys speak of PostgreSQL or alembic",
-            help="add the line DATABASE: postgresql, DATABASE: sqlite, or DATABASE: none (your own script migrates)",
+            help="add the line DATABASE: postgresql (alembic runs by itself then) or DATABASE: sqlite; or DATABASE: none, "
+            "if a script of your own migrates",
         )
 
 

@@ -143,8 +143,8 @@ def plan_databases(
     source = migrations_source(request, component)
     if source is None or host.files.kind(source[1]) != "folder":
         return None
-    if database.kind is None and is_alembic(host.files, source[1]):
-        return None  # the checks ask for the line that is missing
+    if database.tool is None and is_alembic(host.files, source[1]):
+        return None  # see plan_alembic; or the checks ask for the line that is missing
     schema, always = (_beside(request, component, name, host.files) for name in ("schema_sql", "always_sql"))
     chosen = _chosen(site.targets, set(only), request)
     sources = Sources(source[1], schema, always, chosen[0].kind if chosen else "sqlite")
@@ -194,11 +194,11 @@ def migrations_source(request: Request, component: Component) -> tuple[str, Path
     folder = conf.database.migrations_dir
     if folder is None:
         folder = "shared/db/scripts/migrations" if conf.domains else "migrations"
-    found = _in_output(request, component, folder)
+    found = place_in_output(request, component, folder)
     return (folder, found) if found else None
 
 
-def _in_output(request: Request, component: Component, path: str) -> Path | None:
+def place_in_output(request: Request, component: Component, path: str) -> Path | None:
     """Where the output has what will be at that path of the release."""
     wanted = PurePosixPath(path)
     for source, target in component.sources:
@@ -213,7 +213,7 @@ def _beside(request: Request, component: Component, key: str, files: Files) -> P
     name: str | None = getattr(request.conf.database, key)
     if name is None:
         return None
-    path = _in_output(request, component, name)
+    path = place_in_output(request, component, name)
     if path is None or files.kind(path) != "file":
         raise SiteError(
             f"{request.conf.path.name}: {key.upper()}: {name} is not in the output",

@@ -15,10 +15,11 @@ from mcc.deploy.offline import phases, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
-from mcc.model.database import SqliteDatabase, Target
+from mcc.model.database import SqliteDatabase
 from mcc.model.migration import MigrationPhase
 from mcc.model.plan import Phase, Plan, PlannedStep, Step
 from mcc.model.release import Release
+from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
@@ -101,6 +102,19 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
     if s.databases is not None:
         yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, phases(s)))
+    yield from _alembic(s)
+
+
+def _alembic(s: Situation) -> Iterator[PlannedStep]:
+    if s.alembic is None or s.environment_folder is None:
+        return
+    release = s.release_folder(s.alembic.component)
+    links = [
+        (link, s.release_folder(component) / inside) for component in s.components for link, inside in component.links
+    ]
+    room = s.alembic.room(s.site, s.run, release, s.environment_folder, links)
+    yield _step("migrate", "a folder for alembic: the site with the new release in it", FurnishRoom(room))
+    yield _step("migrate", s.alembic.title, RunAlembic(room, s.alembic.tenants))
 
 
 def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
@@ -149,11 +163,7 @@ def owned_paths(s: Situation) -> tuple[Path, ...]:
 
 
 def _has_single_file(s: Situation) -> bool:
-    return any(target == SqliteDatabase("data.db", s.site.single_database) for target in _targets(s))
-
-
-def _targets(s: Situation) -> tuple[Target, ...]:
-    return s.databases.targets if s.databases else ()
+    return any(target == SqliteDatabase("data.db", s.site.single_database) for target in s.targets)
 
 
 def _cut_over(s: Situation) -> Iterator[PlannedStep]:

@@ -19,12 +19,14 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
+from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
+from mcc.model.database import Target
 from mcc.runs.databases import site_databases
 from mcc.runs.ledger import read_ledger
 
@@ -57,6 +59,7 @@ class Situation:
     ledger: Ledger
     environment: PlannedEnvironment | None
     databases: PlannedDatabases | None
+    alembic: PlannedAlembic | None
     environments_present: tuple[str, ...]
     script_names: tuple[str, ...]
     old_records: tuple[Path, ...]
@@ -82,6 +85,18 @@ class Situation:
         return self.site.environments / self.environment.name if self.environment else None
 
     @property
+    def targets(self) -> tuple[Target, ...]:
+        """The databases that the release's migrations belong to."""
+        planned = self.databases or self.alembic
+        return planned.targets if planned else ()
+
+    @property
+    def pending_targets(self) -> tuple[Target, ...]:
+        """Those that are there and that migrations will change: what a copy is taken of."""
+        planned = self.databases or self.alembic
+        return planned.pending_targets if planned else ()
+
+    @property
     def first(self) -> bool:
         """Whether nothing is live yet."""
         return self.ledger.live is None
@@ -92,6 +107,7 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
     components = components_of(request, host.files)
     ledger = read_ledger(host.files, request.site)
     found = site_databases(request.conf, request.site, host, run)
+    alembic = plan_alembic(request, found, components, run)
     present = _environments(host.files, request.site)
     now = host.clock.now()
     return Situation(
@@ -103,7 +119,8 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         ledger=ledger,
         environment=_environment(request, host, present) if has_python(request, host.files) else None,
         databases=plan_databases(request, found, components),
-        kept=found.kept,
+        alembic=alembic,
+        kept=alembic.kept if alembic else found.kept,
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
