@@ -10,6 +10,7 @@ from mcc.core.databases import side_files
 from mcc.errors import CopyFailed
 from mcc.host.backup_sets import manifest_in
 from mcc.host.ports import Host, copier
+from mcc.host.temporaries import sweep
 from mcc.model.database import Target
 
 WAIT = 30.0
@@ -64,6 +65,7 @@ def _put_raw(host: Host, target: Target, folder: Path, kept: Copied) -> None:
     names = [name for name in raw_names(target) if host.files.kind(folder / name) == "file"]
     if target.kind != "sqlite" or not names:
         raise CopyFailed(f"{target.name}: {folder} has nothing of it: {kept.error}")
+    sweep(host.files, target.path.parent)
     _remove(host, target)
     for name, path in zip(raw_names(target), raw_paths(target), strict=True):
         if name in names:
