@@ -39,8 +39,18 @@ class Tool:
 
 def tool_for(site: Site) -> Tool:
     """The tool that the running mcc is; nothing is looked up on the site."""
+    home = _home()
+    if home is not None:
+        return Tool(home.name, site.tool(home.name) / "mcc")
     version = f"{__version__}-{_contents_hash()}"
     return Tool(version, site.tool(version) / "mcc")
+
+
+def _home() -> Path | None:
+    """The tool's folder, if a site's own mcc is what runs (cron, recovery): it stays the version that it is."""
+    library = _PACKAGE.parent
+    kept = library.name == "lib" and library.parents[1].name == "tool" and library.parents[2].name == ".mcc"
+    return library.parent if kept else None
 
 
 def install(site: Site, tool: Tool, files: Files, commands: Commands) -> None:
@@ -84,6 +94,8 @@ def _interpreter() -> str:
 
 def _packages() -> dict[str, Path]:
     """Top-level names that mcc needs, and where they are installed."""
+    if _home() is not None:
+        return {path.name: path for path in _PACKAGE.parent.iterdir() if path.name != "__pycache__"}
     found = {"mcc": _PACKAGE}
     for distribution in _distributions():
         base = Path(str(distribution.locate_file("")))
