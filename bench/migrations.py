@@ -81,7 +81,7 @@ class Bench:
         host = quiet_host(Site(site))
         with clock() as costs:
             targets = tuple(SqliteDatabase(domain, Site(site).database(domain)) for domain in DOMAINS)
-            step = MigrateDatabases(self.files, targets, How())
+            step = MigrateDatabases(self.files, targets, How(), scratch=Site(site).scratch)
             step.do(host, step.look(host))
         return costs[0]
 

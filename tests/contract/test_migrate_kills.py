@@ -40,7 +40,8 @@ from mcc.steps.migrate import MigrateDatabases
 base, folder, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 site = Site(base)
 host = RealHands(lambda masker: lambda event: None).host(site, Services("none"))
-step = MigrateDatabases(folder, tuple(SqliteDatabase(name, site.database(name)) for name in names), How())
+targets = tuple(SqliteDatabase(name, site.database(name)) for name in names)
+step = MigrateDatabases(folder, targets, How(), scratch=site.scratch)
 print("begun", flush=True)
 step.do(host, step.look(host))
 print("done", flush=True)

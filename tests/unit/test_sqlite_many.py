@@ -20,6 +20,7 @@ from mcc.errors import Interrupted, MigrationFailed
 from mcc.host.files import RealFiles
 from mcc.host.ports import Host
 from mcc.host.sqlite import SqliteDatabases
+from mcc.host.sqlite_scratch import template
 from mcc.model.database import How, PostgresDatabase, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 from mcc.model.plan import PlannedStep
@@ -264,6 +265,14 @@ class TestTemplate:
             assert each.path.parent.stat().st_mode & 0o777 == 0o770
             assert [path.name for path in each.path.parent.iterdir()] == ["data.db"]
         assert not site.scratch.exists()
+
+    def test_a_copy_is_put_in_place_by_its_one_name(self, site: Site) -> None:
+        """Not by the ordinary way, which would hide that it cannot be done."""
+        with template(site.targets, files(_001=NOTES), HOW, site.scratch) as whole:
+            assert whole is not None
+            assert whole.give(site.targets[0])
+            assert not whole.give(site.targets[0]), "what is there is never replaced"
+        assert ask(site.targets[0].path, "SELECT text FROM notes") == [("one",)]
 
     def test_each_has_its_own_random_numbers(self, site: Site) -> None:
         self.made(site, _1="CREATE TABLE k (secret); INSERT INTO k VALUES (hex(RandomBlob(16)));")

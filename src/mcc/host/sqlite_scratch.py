@@ -116,7 +116,8 @@ def _link_copy(source: Path, path: Path) -> None:
         target.flush()
         allow_group(Path(f"/proc/self/fd/{descriptor}"), _FILE_MODE)
         os.fsync(descriptor)
-        os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
+        # With a folder's descriptor Python calls linkat(2), which can follow; without one link(2), which does not.
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
     _sync(path.parent)
 
 
