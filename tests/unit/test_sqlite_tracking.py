@@ -243,3 +243,12 @@ class TestPhases:
         target, sqlite = SqliteDatabase("one", database), SqliteDatabases()
         assert sqlite.migrate(target, both, How(phases=("before",))) == ("3",)
         assert sqlite.migrate(target, both, How(phases=("after",))) == ("2",)
+
+    def test_a_new_database_gets_files_of_both_phases_also_behind_one_without_a_transaction(
+        self, database: Path
+    ) -> None:
+        alone = "-- mcc: no-transaction\nVACUUM"
+        later = "-- mcc: phase=after\nDROP TABLE a;"
+        all_of_them = (*files(_1=A, _2=alone, _3=later, _4=alone), read_one(b"SELECT 1", "always.sql", "always"))
+        how = How(phases=("before",))
+        assert SqliteDatabases().migrate(SqliteDatabase("one", database), all_of_them, how) == ("1", "2", "3", "4")
