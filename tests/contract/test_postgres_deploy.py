@@ -199,3 +199,32 @@ def test_an_invalid_index_is_refused_with_the_statement_to_use(project: Project)
     assert "DROP INDEX CONCURRENTLY public.u;" in again.stderr
     project.database.run("DELETE FROM notes WHERE id = 2; DROP INDEX u")
     assert project.deploy().returncode == 0
+
+
+def test_mcc_migrate_works_on_a_schema_by_itself(project: Project) -> None:
+    project.conf(*socket_lines(project), "DATABASE_SCHEMA: app-one")
+    status = project.mcc("migrate", "--stage", "prod", "--format", "json")
+    assert status.returncode == 0, status.stderr
+    assert "001_notes" in status.stdout
+    done = project.mcc("migrate", "--stage", "prod", "--apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.database.run('SELECT name FROM "app-one".migrations') == [("001_notes",)]
+    (project.output / "migrations" / "001_notes.sql").write_text("CREATE TABLE notes (id int, more int);\n")
+    changed = project.deploy()
+    assert changed.returncode == 2
+    assert "was changed after it was applied to app-one" in changed.stderr
+    accepted = project.mcc("migrate", "--stage", "prod", "--accept", "001_notes")
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert project.deploy().returncode == 0
+
+
+def test_a_filled_schema_without_record_stops_the_deploy_until_it_is_adopted(project: Project) -> None:
+    project.conf(*socket_lines(project))
+    project.database.run("CREATE TABLE notes (id int)")
+    done = project.deploy()
+    assert done.returncode == 2
+    assert "--baseline" in done.stderr
+    adopted = project.mcc("migrate", "--stage", "prod", "--baseline", "001_notes")
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert project.deploy().returncode == 0
+    assert project.database.run("SELECT name FROM migrations") == [("001_notes",)]

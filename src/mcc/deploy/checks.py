@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mcc.core.postgres_sql import invalid_indexes
 from mcc.core.sudo import Words, required, way_out
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
@@ -133,10 +132,6 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
 
 
 def _database(s: Situation, host: Host) -> Iterator[Refused]:
-    for each in s.databases.databases if s.databases else ():
-        if each.pending and each.found.invalid:
-            message, help = invalid_indexes(each.found.invalid)
-            yield SiteError(f"{each.target.name}: {message}", help=help)
     if s.alembic is not None:
         yield from s.alembic.refusals()
         if s.environment is None:
@@ -157,8 +152,8 @@ def _which_database(s: Situation, host: Host) -> Iterator[Refused]:
     if alembic or conf.database.tool == "alembic" or _speaks_of_postgresql(s.request):
         yield SiteError(
             f"{conf.path.name}: which database is it? The migrations or other keys speak of PostgreSQL or alembic",
-            help="add the line DATABASE: postgresql (alembic runs by itself then) or DATABASE: sqlite; or DATABASE: none, "
-            "if a script of your own migrates",
+            help="add the line DATABASE: postgresql (alembic runs by itself then) or DATABASE: sqlite; "
+            "or DATABASE: none, if a script of your own migrates",
         )
 
 

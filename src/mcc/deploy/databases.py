@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from mcc.core.hazards import hazards
 from mcc.core.migration_state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
+from mcc.core.postgres_sql import invalid_indexes
 from mcc.deploy.request import Request
 from mcc.deploy.table_rows import table_rows
 from mcc.errors import ConfigError, SiteError, UsageError
@@ -92,9 +93,14 @@ class PlannedDatabases:
         files = (problem for each in self.databases for file in each.pending for problem in file.problems)
         beside = (problem for each in self.migrations if each.role != "migration" for problem in each.problems)
         standing = refusals(self.standings, late_allowed, command)
-        problems = tuple(dict.fromkeys((*files, *beside, *standing)))
+        problems = tuple(dict.fromkeys((*files, *beside, *standing, *self._invalid_indexes())))
         if problems:
             raise ConfigError(problems)
+
+    def _invalid_indexes(self) -> Iterator[Problem]:
+        for each in self.databases:
+            if each.pending and each.found.invalid:
+                yield Problem(each.target.name, 0, "", *invalid_indexes(each.found.invalid))
 
     def warnings(self, offline: bool = False) -> tuple[str, ...]:
         """What a person should know before it runs; ``offline``: nothing serves meanwhile."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mcc.core.nearest import did_you_mean
 from mcc.core.sudo import chmod, chown
+from mcc.deploy.alembic import uses_alembic
 from mcc.deploy.checks import check_rights
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import Request
@@ -107,6 +108,13 @@ def _planned(request: Request, host: Host, run: str, wish: Wish) -> tuple[SiteDa
     site = site_databases(request.conf, request.site, host, run)
     planned = plan_databases(request, site, components_of(request, host.files), wish.databases)
     if planned is None:
+        components = components_of(request, host.files)
+        component = next((each for each in components if each.environment), None)
+        if uses_alembic(request, component, host.files):
+            raise SiteError(
+                "the migrations of this release are alembic's, which a deploy runs in the release's environment",
+                help=f"mcc deploy --stage {request.stage.name} --plan says what is pending",
+            )
         raise SiteError(
             f"{request.output} brings no files of SQL for databases",
             help="MIGRATIONS_DIR names their folder in the release; DATABASE says which kind of database it is",
