@@ -101,7 +101,7 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
     if s.databases is not None:
-        yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, phases(s)))
+        yield _step("migrate", _databases_title(s.databases), _migration_step(s, s.databases, phases(s)))
     yield from _alembic(s)
 
 
@@ -117,10 +117,10 @@ def _alembic(s: Situation) -> Iterator[PlannedStep]:
     yield _step("migrate", s.alembic.title, RunAlembic(room, s.alembic.tenants))
 
 
-def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
+def _databases_title(databases: PlannedDatabases) -> str:
     pending = databases.pending_names
     what = f"{len(pending)} pending" if pending else "nothing pending"
-    many = len(databases.targets) != 1 or (s.request.conf.domains and databases.targets[0].kind == "sqlite")
+    many = len(databases.targets) != 1
     where = f"{len(databases.targets)} databases" if many else databases.targets[0].name
     server = next((each.found.server for each in databases.databases if each.found.server), "")
     return f"{where}{f' ({server})' if server else ''}: {what}"
@@ -134,7 +134,7 @@ def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[Mig
 def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
     if s.databases is not None and "after" not in phases(s) and s.databases.has_pending("after"):
-        title = f"{_databases_title(s, s.databases)}, those marked for after the cut-over"
+        title = f"{_databases_title(s.databases)}, those marked for after the cut-over"
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
         if s.request.conf.ownership.mode == "sudo":
             yield _step("after", "owners of what was made behind the cut-over", _own_step(s, Own))
