@@ -140,6 +140,21 @@ def test_apply_runs_what_is_pending_once_and_keeps_a_record_of_the_run(project: 
     assert len(list((project.base / ".mcc" / "runs").iterdir())) == 2
 
 
+def test_a_verified_copy_of_what_will_change_is_taken_before(project: Project) -> None:
+    """As in a deploy: of databases that are there and have something pending."""
+    project.mcc("--apply", "--database", DOMAINS[0], "--database", DOMAINS[1])
+    assert not (project.base / "backups").exists()
+    project.write(_003_x="CREATE TABLE x (a);")
+    assert project.mcc("--apply").code == 0
+    (kept,) = (project.base / "backups" / "before").iterdir()
+    assert sorted(path.name for path in kept.iterdir() if path.suffix == ".gz") == [
+        "a.example.com.db.gz",
+        "b.example.com.db.gz",
+    ]
+    assert project.mcc("--apply").code == 0
+    assert list((project.base / "backups" / "before").iterdir()) == [kept]
+
+
 def test_a_failure_leaves_all_as_it_was_with_exit_code_1(project: Project) -> None:
     project.write(_003_bad="SELECT 1;\nSELECT * FROM nowhere;")
     answer = project.mcc("--apply")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcc.core.backups import root_of, set_folder, set_name
 from mcc.core.nearest import did_you_mean
 from mcc.core.sudo import chmod, chown
 from mcc.deploy.alembic import uses_alembic
@@ -20,10 +21,13 @@ from mcc.model.migration import Migration
 from mcc.model.plan import Plan, PlannedStep
 from mcc.runs.databases import SiteDatabases, site_databases
 from mcc.runs.hands import Hands
+from mcc.runs.ledger import read_ledger
 from mcc.runs.run import run_id, run_work
 from mcc.runs.work import Prepared, Work
+from mcc.steps.backup import BackUpDatabases
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.record_migrations import RecordMigrations
+from mcc.version import __version__
 
 Choose = Callable[[PlannedDatabases], RecordMigrations]
 
@@ -51,7 +55,8 @@ def apply(request: Request, hands: Hands, wish: Wish) -> int:
         planned.refuse(command(request), wish.late)
         step = planned.step(planned.in_output, ("before", "after"), request.site.scratch)
         title = f"{many(len(planned.targets))}: {len(planned.pending_names) or 'nothing'} pending"
-        steps = _owned(request, host, planned, PlannedStep("migrate", title, step))
+        copies = tuple(_copies(request, host, planned))
+        steps = (*copies, *_owned(request, host, planned, PlannedStep("migrate", title, step)))
         return Prepared(Plan(steps, (), planned.warnings(request.conf.database.offline)), None, site.kept)
 
     return run_work(_work(request), prepare, hands)
@@ -133,6 +138,20 @@ def _owned(request: Request, host: Host, planned: PlannedDatabases, step: Planne
     before = PlannedStep("migrate", "owners of what is made from here on", KeepOwnership(paths, *who))
     after = PlannedStep("own", f"{owner.user}:{owner.group}, group may write", Own(paths, *who))
     return (before, step, after)
+
+
+def _copies(request: Request, host: Host, planned: PlannedDatabases) -> Iterator[PlannedStep]:
+    """A verified copy of every database that will change, as in a deploy; it belongs to the live release."""
+    if not planned.pending_targets:
+        return
+    root = root_of(request.conf.backup.path, request.site.base)
+    name = set_name(host.clock.now(), host.files.names(set_folder(root, "before-migration", "")))
+    live = read_ledger(host.files, request.site).live
+    step = BackUpDatabases(
+        root, "before-migration", name, request.site.base, planned.pending_targets, request.stage.name,
+        live.name if live else "", __version__, planned.how.tracking,
+    )  # fmt: skip
+    yield PlannedStep("back up", f"{many(len(step.targets))} -> {step.folder}", step)
 
 
 def _places(request: Request, planned: PlannedDatabases) -> Iterator[Path]:
