@@ -28,6 +28,10 @@ DATABASES = (f"{BASE}/domains", f"{BASE}/domains/*", f"{BASE}/data.db*")
 """They go forward only, and are looked at by themselves."""
 
 
+BACKUPS = (f"{BASE}/backups", f"{BASE}/backups/*")
+"""They stay longer than a run, and are looked at by themselves too."""
+
+
 def api_files(number: int, migrations: Sequence[str] = ()) -> dict[str, bytes | str | None]:
     """An output with a back end, of the release of that number."""
     return {
@@ -133,7 +137,7 @@ class Scene:
     def site(self) -> Snapshot:
         """The site without databases and without what mcc itself knows."""
         own = self.request.site.own
-        return self.world.snapshot(BASE, skip=(*DATABASES, str(own), f"{own}/*"), temporaries=True)
+        return self.world.snapshot(BASE, skip=(*DATABASES, *BACKUPS, str(own), f"{own}/*"), temporaries=True)
 
     def temporaries(self) -> list[str]:
         """Temporary names anywhere on the site, of our own folder too."""

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.deploy.backups import back_up_steps
 from mcc.deploy.databases import PlannedDatabases
-from mcc.deploy.offline import phases, stop_steps
+from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
@@ -100,6 +101,8 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
 def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
+    yield from back_up_steps(s)
+    yield from put_back_steps(s)
     if s.databases is not None:
         yield _step("migrate", _databases_title(s.databases), _migration_step(s, s.databases, phases(s)))
     yield from _alembic(s)
