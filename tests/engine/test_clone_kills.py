@@ -175,7 +175,7 @@ def test_both_sites_are_held_and_always_in_one_order() -> None:
     scene = exchange()
     hands = FakeHands(scene.world)
     hands.lock(scene.request.source_site, {})
-    with pytest.raises(Exception, match="another run holds the site /srv/live/prod"):
+    with pytest.raises(Exception, match="/srv/live/prod: another run holds the site"):
         scene.run(hands)
     taken: list[str] = []
 

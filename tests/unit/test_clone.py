@@ -182,6 +182,26 @@ def test_two_kinds_of_databases_do_not_become_each_other() -> None:
         scene.run()
 
 
+def test_a_disk_without_room_is_said_before_anything_begins() -> None:
+    scene = exchange()
+    scene.world.tree.size_limit = 1_000_000
+    with pytest.raises(SiteError, match=r"no room: up to 17 MB are needed on the disk of /srv/live/dev"):
+        scene.run()
+
+
+def test_a_lock_of_the_source_that_cannot_be_taken_is_a_refusal_that_names_it() -> None:
+    scene = exchange()
+
+    class Closed(FakeHands):
+        def lock(self, site, holder):  # type: ignore[no-untyped-def]
+            if site.base == PROD:
+                raise PermissionError(13, "Permission denied", f"{PROD}/.mcc/lock")
+            return super().lock(site, holder)
+
+    with pytest.raises(SiteError, match=r"nothing was started: Permission denied: /srv/live/prod/\.mcc/lock"):
+        scene.run(Closed(scene.world))
+
+
 def test_the_plan_has_the_copy_before_services_stop_and_the_kept_state_before_anything_is_replaced() -> None:
     plan = plan_clone(exchange().request, FakeHands(exchange().world))
     phases = [step.phase for step in plan.before]

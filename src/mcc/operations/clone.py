@@ -34,6 +34,7 @@ from mcc.runs.run import run_id, run_work
 from mcc.runs.work import Prepared, Work
 from mcc.steps.clone import CopySource, PutClone, SourceCopy
 
+_ROOM = 16 * 1024 * 1024
 _PRODUCTION = ("prod", "production")
 
 Pairs: TypeAlias = tuple[tuple[Target, Target], ...]
@@ -113,6 +114,7 @@ def _prepared(request: CloneRequest, hands: Hands, host: Host, run: str) -> Prep
         hands.tool(request.site).version, host,
     )  # fmt: skip
     refuse_missing_rights(exchange, host)
+    _refuse_without_room(request, chosen, script, host)
     still = look_at_services(request.target, request.site, host, run)
     copies = [SourceCopy(request.site.kept(run) / "clone" / f"{number}.copy") for number in range(len(chosen))]
     before = (
@@ -183,6 +185,24 @@ def _pairs(request: CloneRequest, sources: Sequence[Target], targets: Sequence[T
                 help=f"look at {request.target.path.name}, and for links below {request.target.server.base}",
             )
     return chosen
+
+
+def _refuse_without_room(request: CloneRequest, chosen: Pairs, script: Script | None, host: Host) -> None:
+    """Copies of the source lie in the target's site for a while; so does what the target holds now, for longer."""
+    copies, present = (_sizes(host, each) for each in zip(*chosen, strict=True))
+    need = sum(copies) * (2 if script else 1) + max(copies) + sum(present)
+    free = host.files.space(request.site.base).bytes
+    if free < need + _ROOM:
+        raise SiteError(
+            f"no room: up to {(need + _ROOM) / 1e6:.0f} MB are needed on the disk of {request.site.base} for a while, "
+            f"{free / 1e6:.0f} MB are free"
+        )
+
+
+def _sizes(host: Host, databases: Sequence[Target]) -> list[int]:
+    """Bytes of SQLite files; what a server holds is not seen from here."""
+    paths = [each.path for each in databases if each.kind == "sqlite"]
+    return [host.files.size(path) if host.files.kind(path) == "file" else 0 for path in paths] or [0]
 
 
 def _script(request: CloneRequest, host: Host, chosen: Pairs) -> Script | None:
