@@ -243,6 +243,17 @@ def show_summary(rows: Mapping[str, Row], against: str, *, cpu: bool) -> None:
     table(head, lines)
 
 
+def show_speeds(rows: Mapping[str, Row], against: str) -> None:
+    """A table in milliseconds that says how many times faster each side is."""
+    head = ["", "median ms", "range ms", "CPU ms", "times faster"]
+    lines = []
+    for row in rows.values():
+        between = f"{_ms(row.least)} to {_ms(row.most)}"
+        times = "1" if row.side == against else f"{1 / row.ratio:.1f}"
+        lines.append([row.side, _ms(row.median), between, _ms(row.cpu), times])
+    table(head, lines)
+
+
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f}"
 
@@ -266,6 +277,17 @@ def verdict(text: str, value: float, limit: float, unit: str) -> None:
     """One line on a target. A benchmark measures; it never fails."""
     word = "reached" if value <= limit else "MISSED"
     print(f"{text}: {value:.0f} {unit}, target at most {limit:g} {unit}: {word}\n")
+
+
+def verdict_faster(text: str, value: float, least: float, aim: float) -> None:
+    """One line on a target that is a number of times."""
+    word = "MISSED" if value < least else "reached" if value >= aim else "reached, the aim is not"
+    print(f"{text}: {value:.0f} times faster, target at least {least:g}, aim {aim:g}: {word}\n")
+
+
+def verdict_ratio(text: str, value: float, most: float) -> None:
+    """One line on a target that is a ratio."""
+    print(f"{text}: {value:.2f} times, target at most {most:g}: {'reached' if value <= most else 'MISSED'}\n")
 
 
 def machine() -> str:

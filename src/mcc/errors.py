@@ -14,6 +14,7 @@
     │   ├── CommandFailed       a command ended with an error, or did not end in time
     │   ├── MigrationFailed     a database could not be brought forward
     │   ├── CopyFailed          a database could not be copied, or a copy is not what it should be
+    │   │   └── Damaged         what is there is no database, or not a whole one
     │   ├── ServiceFailed       a service did not come up, or did not stay up
     │   └── SmokeFailed         the site does not answer as it should
     ├── Interrupted       (1)   a person or a signal ended the run
@@ -95,6 +96,10 @@ class MigrationFailed(StepError):
 
 class CopyFailed(StepError):
     """A database could not be copied or put back, or a copy is not what its manifest says."""
+
+
+class Damaged(CopyFailed):
+    """A file that should be a database, or a copy of one, is none, or is not whole."""
 
 
 class ServiceFailed(StepError):

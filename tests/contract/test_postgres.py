@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -552,3 +554,35 @@ def test_without_the_extra_one_message_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "psycopg", None)
     error = failure(lambda: MCC.look(PostgresDatabase("x", "x"), OWN))
     assert error.help == 'pip install "mcc-deploy[postgres]"'
+
+
+# ---- death
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_holds_nothing_and_nothing_is_changed(postgres: Fresh, tmp_path: Path) -> None:
+    """Neither lock nor transaction outlives the process, although its statement would run for minutes."""
+    program = tmp_path / "migrate.py"
+    program.write_text(
+        "import sys\n"
+        "from mcc.core.postgres_sql import split\n"
+        "from mcc.host.postgres import PostgresDatabases\n"
+        "from mcc.model.database import How, PostgresDatabase\n"
+        "from mcc.model.migration import Migration\n"
+        "database, host, port = sys.argv[1:]\n"
+        "target = PostgresDatabase(database, database, host, int(port), 'postgres')\n"
+        "sql = 'CREATE TABLE half (id int); SELECT pg_sleep(300)'\n"
+        "PostgresDatabases().migrate(target, [Migration('001', '001.sql', split(sql).statements)], How())\n"
+    )
+    target = postgres.target()
+    words = [sys.executable, str(program), target.database, target.host, str(target.port)]
+    watch = postgres.connect()
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(300)%' AND state = 'active'"
+    process = subprocess.Popen(words)
+    while watch.execute(running).fetchone() == (0,):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert MCC.migrate(target, [ONE], How(wait=60)) == (ONE.name,)
+    assert postgres.run("SELECT to_regclass('half')") == [(None,)]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from mcc.core.pgpass import pgpass
 from mcc.errors import CopyFailed
+from mcc.host.cloning import RealClones
 from mcc.host.commands import RealCommands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
 from mcc.model.database import PostgresDatabase
@@ -231,3 +233,17 @@ def test_one_database_has_one_identity_whatever_its_address(
     with pytest.raises(CopyFailed, match=r"cannot be asked: .*does not exist"):
         replacer.identity(postgres_cluster.target("nowhere"))
     postgres.run(f'DROP OWNED BY "{app}"; DROP ROLE "{app}"')
+
+
+def test_the_password_comes_from_a_file_or_before_that_is_there_from_what_it_will_hold(
+    postgres: Fresh, postgres_cluster: Cluster, tmp_path: Path
+) -> None:
+    app = postgres_cluster.role(f"app_{postgres.name}", "secret: word")
+    file = tmp_path / "pgpass"
+    target = postgres.target(user=app, password_file=file)
+    knowing = RealClones(RealCommands()).knowing({file: pgpass("secret: word")})
+    one = knowing.identity(target)
+    file.write_text(pgpass("secret: word"))
+    file.chmod(0o600)
+    assert RealClones(RealCommands()).identity(target) == one != ""
+    postgres.run(f'DROP ROLE "{app}"')

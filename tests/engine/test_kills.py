@@ -33,6 +33,7 @@ GOOD: Mapping[str, Callable[[], Scene]] = {
     "first": scenes.first,
     "second": scenes.second,
     "with clean-up": scenes.full,
+    "migrates behind the cut-over": scenes.behind_the_cut_over,
 }
 BAD: Mapping[str, Callable[[], Scene]] = {
     "answers 500": lambda: scenes.broken("answers 500"),
@@ -82,7 +83,9 @@ class Case:
 
     def _check_databases(self, scene: Scene, where: str) -> None:
         for path, names in scene.databases().items():
-            assert names in (self.old_databases.get(path, ()), self.new_databases[path], ()), where
+            new = self.new_databases[path]
+            at_the_cut_over = tuple(name for name in new if name not in self.scene.waiting())
+            assert names in (self.old_databases.get(path, ()), at_the_cut_over, new, ()), where
             assert len(names) >= len(self.old_databases.get(path, ())), f"{where}: a database went back"
         if scene.live == self.after.live and self.code == 0:
             assert scene.databases() == self.new_databases, where
@@ -265,6 +268,24 @@ def test_the_next_deploy_recovers_first_and_then_clears_away_all_leftovers() -> 
         assert scene.journals() == [], at
         assert set(scene.world.disk.names(scenes.BASE / "api")) == _standing(scene), at
         assert len(scene.world.disk.names(scenes.BASE / "venvs")) <= 2, at
+
+
+def test_a_migration_that_fails_behind_the_cut_over_is_stuck_until_it_runs() -> None:
+    """The release is live by then: there is only the way forward, and the next command takes it."""
+    scene = scenes.behind_the_cut_over()
+    scene.world.sqlite.failing = {"003_three"}
+    hands = FakeHands(scene.world)
+    assert scene.deploy(hands) == 3
+    (ended,) = [event for event in hands.events if isinstance(event, RunEnded)]
+    assert ended.databases == "1 migration forward"
+    assert "003_three" in ended.error
+    assert scene.live == case("migrates behind the cut-over").after.live
+    with pytest.raises(Stuck, match="was committed, but could not be finished"):
+        recover(scene)
+    scene.world.sqlite.failing = set()
+    recover(scene)
+    one = case("migrates behind the cut-over")
+    one.check(scene, "stuck behind the cut-over, then finished")
 
 
 def _standing(scene: Scene) -> set[str]:

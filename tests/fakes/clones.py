@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from fakes.files import FakeFiles
 from fakes.postgres import PostgresState
 from fakes.process import Process
 from mcc.errors import CopyFailed
-from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
 
 
 class FakeClones:
@@ -20,10 +21,23 @@ class FakeClones:
         self._process = process
         self._postgres = postgres
 
+    def knowing(self, passwords: Mapping[Path, str]) -> FakeClones:
+        return self
+
     def identity(self, what: Target | Path) -> str:
         if isinstance(what, PostgresDatabase):
             return f"{what.database} {what.schema or 'public'}"
         return self._files.identity(what.path if isinstance(what, SqliteDatabase) else what)
+
+    def check(self, target: Target, contents: Contents, tracking: Tracking, exact: bool) -> None:
+        if isinstance(target, PostgresDatabase):
+            names = self._postgres.applied.get((target.database, target.schema or "public"), ())
+        else:
+            names = tuple(json.loads(self._files.read(target.path) or b"[]"))
+        if names != tuple(contents.migrations):
+            raise CopyFailed(
+                f"{target.name} has {len(names)} migrations, not the {len(contents.migrations)} of the copy"
+            )
 
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from fakes.clock import FakeClock, Time
 from fakes.clones import FakeClones
 from fakes.commands import CommandsState, FakeCommands
+from fakes.copies import CopiesState, FakeCopies
 from fakes.crontab import CrontabState, FakeCrontab
 from fakes.files import TEMPORARY, FakeFiles
 from fakes.http import FakeHttp, HttpState
@@ -40,7 +41,7 @@ class FakeWorld:
     ``kill_at``: the number of the effect, from 1, at which that process dies; ``fail_at``: the one
     that fails instead. ``services`` are the units that systemd knows. The attributes hold what a
     test may set and look at: ``tree`` (limits, read-only), ``disk`` (root's hand: never ticks),
-    ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``postgres``,
+    ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``postgres``, ``copies``,
     ``uv``, ``machine``.
 
     >>> world = FakeWorld(kill_at=3)
@@ -72,6 +73,7 @@ class FakeWorld:
         self.http = HttpState()
         self.sqlite = SqliteState()
         self.postgres = PostgresState()
+        self.copies = CopiesState()
         self.uv = UvState()
         self.machine = MachineState()
         self.disk = FakeFiles(self.tree, Process(), Who("root"), self.time)
@@ -188,6 +190,7 @@ class FakeWorld:
     def _new_host(self) -> Host:
         process = self.process
         files = FakeFiles(self.tree, process, self._who, self.time)
+        copies = FakeCopies(self.copies, files, process, self.postgres)
         return Host(
             files=files,
             commands=FakeCommands(self.commands, files, self.time, process),
@@ -197,6 +200,8 @@ class FakeWorld:
             http=FakeHttp(self.http, self.units, self.disk, self.time),
             sqlite=FakeSqlite(self.sqlite, files, process),
             postgres=FakePostgres(self.postgres, process),
+            sqlite_copies=copies,
+            postgres_copies=copies,
             clones=FakeClones(files, process, self.postgres),
             uv=FakeUv(self.uv, files, process),
             clock=FakeClock(self.time, process),

@@ -28,6 +28,7 @@ class PostgresState:
     invalid: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     down: str = ""
     passwords: dict[Path, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 class FakePostgres:
@@ -52,6 +53,9 @@ class FakePostgres:
             True, bool(names), key in self._state.applied, tuple(Applied(name) for name in names),
             self._state.invalid.get(key, ()), "PostgreSQL 15.0",
         )  # fmt: skip
+
+    def sizes(self, target: PostgresDatabase, tables: Sequence[str]) -> dict[str, int]:
+        return {table: self._state.rows[table] for table in tables if table in self._state.rows}
 
     def migrate(self, target: PostgresDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         self._process.breathe()

@@ -28,6 +28,10 @@ DATABASES = (f"{BASE}/domains", f"{BASE}/domains/*", f"{BASE}/data.db*")
 """They go forward only, and are looked at by themselves."""
 
 
+BACKUPS = (f"{BASE}/backups", f"{BASE}/backups/*")
+"""They stay longer than a run, and are looked at by themselves too."""
+
+
 def api_files(number: int, migrations: Sequence[str] = ()) -> dict[str, bytes | str | None]:
     """An output with a back end, of the release of that number."""
     return {
@@ -133,7 +137,7 @@ class Scene:
     def site(self) -> Snapshot:
         """The site without databases and without what mcc itself knows."""
         own = self.request.site.own
-        return self.world.snapshot(BASE, skip=(*DATABASES, str(own), f"{own}/*"), temporaries=True)
+        return self.world.snapshot(BASE, skip=(*DATABASES, *BACKUPS, str(own), f"{own}/*"), temporaries=True)
 
     def temporaries(self) -> list[str]:
         """Temporary names anywhere on the site, of our own folder too."""
@@ -149,6 +153,13 @@ class Scene:
         found = self.world.snapshot(BASE)
         files = {path: what[3] for path, what in found.items() if path.endswith("data.db")}
         return {path: tuple(json.loads(data or b"[]")) for path, data in files.items() if isinstance(data, bytes)}
+
+
+    def waiting(self) -> set[str]:
+        """The migrations of the output that run behind the cut-over."""
+        folder = OUT / MIGRATIONS
+        texts = {name: self.world.disk.read(folder / name) for name in self.world.disk.names(folder)}
+        return {name.removesuffix(".sql") for name, text in texts.items() if b"phase=after" in text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +225,13 @@ def full(keep: int = 2) -> Scene:
     files[f"{OUT}/uv.lock"] = b"version = 2"
     scene.bring(files)
     scene.world.revive()
+    return scene
+
+
+def behind_the_cut_over() -> Scene:
+    """A second deploy with a migration that the old release could not live with, and one that it can."""
+    scene = second(migrations=("001_one", "002_two", "003_three", "004_four"))
+    scene.world.plant({f"{OUT}/{MIGRATIONS}/003_three.sql": b"-- mcc: phase=after\nDROP TABLE t;"})
     return scene
 
 

@@ -21,10 +21,14 @@ from mcc.model.migration import Migration
 
 @dataclass(slots=True)
 class SqliteState:
-    """``failing``: names of migrations that cannot be applied. ``locked``: databases held by a writer."""
+    """``failing``: names of migrations that cannot be applied. ``locked``: databases held by a writer.
+
+    ``rows``: how many each table has, in every database.
+    """
 
     failing: set[str] = field(default_factory=set)
     locked: set[Path] = field(default_factory=set)
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 class FakeSqlite:
@@ -44,6 +48,9 @@ class FakeSqlite:
         except (OSError, ValueError, TypeError) as problem:
             raise MigrationFailed(f"{database} cannot be read: file is not a database") from problem
         return Found(True, bool(names), bool(self._files.read(database)), tuple(Applied(name) for name in names))
+
+    def sizes(self, target: SqliteDatabase, tables: Sequence[str]) -> dict[str, int]:
+        return {table: self._state.rows[table] for table in tables if table in self._state.rows}
 
     def migrate(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         self._process.breathe()
@@ -81,7 +88,12 @@ class FakeSqlite:
         return new
 
     def migrate_all(
-        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+        self,
+        targets: Sequence[SqliteDatabase],
+        migrations: Sequence[Migration],
+        how: How,
+        scratch: Path | None,
+        each: Each,
     ) -> None:
         for target in targets:
             try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcc.core.hazard_scene import MANY
-from mcc.core.hazards import hazards
+from mcc.core.hazards import hazards, tables
 from mcc.core.sql import split
 from mcc.core.sql_actions import actions
 from mcc.core.sql_words import Dialect, words
@@ -169,7 +171,7 @@ class TestRebuild:
         assert found(REBUILDS[way], LITE, "after") == []
         assert found(REBUILDS[way], LITE, "after", t=MANY - 1) == []
         assert found(REBUILDS[way], LITE, "after", t=MANY) == [
-            "t (100,000 rows) is made anew: all writers wait while its rows are copied"
+            "t (about 100,000 rows) is made anew: all writers wait while its rows are copied"
         ]
 
     @pytest.mark.parametrize("way", REBUILDS)
@@ -180,7 +182,7 @@ class TestRebuild:
 class TestAllRows:
     @pytest.mark.parametrize("dialect", BOTH)
     def test_delete_without_where(self, dialect: Dialect) -> None:
-        assert found("DELETE FROM users", dialect, users=12) == ["all rows of users (12 rows) are deleted"]
+        assert found("DELETE FROM users", dialect, users=12) == ["all rows of users (about 12 rows) are deleted"]
         inner = "DELETE FROM users RETURNING (SELECT 1 FROM x WHERE y)"
         assert found(inner, dialect) == ["all rows of users are deleted"]
 
@@ -244,7 +246,7 @@ class TestLocksOfPostgresql:
     @pytest.mark.parametrize("sql", [sql for sql, said, _ in LOCKS if "ATTACH" not in sql])
     def test_on_a_big_one_the_rows_are_said_or_the_name(self, sql: str) -> None:
         (message,) = found(sql, PG, t=2_500_000)
-        assert "t (2,500,000 rows)" in message or "t.b is unique" in message
+        assert "t (about 2,500,000 rows)" in message or "t.b is unique" in message
 
     @pytest.mark.parametrize(
         "sql",
@@ -324,13 +326,13 @@ class TestSqlite:
         assert found("CREATE INDEX i ON t (a)", LITE) == []
         assert found("CREATE INDEX i ON t (a)", LITE, t=9) == []
         assert found("CREATE INDEX i ON t (a)", LITE, T=MANY) == [
-            "the index on t (100,000 rows) is built while all writers wait"
+            "the index on t (about 100,000 rows) is built while all writers wait"
         ]
 
     def test_dropping_a_column_writes_a_big_table_anew(self) -> None:
         used, rewritten = found("ALTER TABLE t DROP COLUMN a", LITE, t=MANY)
         assert used == "the column t.a is dropped while the live release may still use it"
-        assert rewritten.startswith("to drop t.a, SQLite writes all of t (100,000 rows) anew")
+        assert rewritten.startswith("to drop t.a, SQLite writes all of t (about 100,000 rows) anew")
         assert found("ALTER TABLE t DROP COLUMN a", LITE, "after", t=MANY) == [rewritten]
 
     def test_all_kinds_of_quotes_are_names(self) -> None:
@@ -381,10 +383,41 @@ class TestAccept:
         assert len(found("DROP TABLE -- mcc: accept\n a", LITE)) == 1
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "dangerous-statements.md"
+ROWS = [
+    [cell.strip() for cell in line.split("|")[1:4]] for line in PAGE.read_text().splitlines() if line.startswith("| `")
+]
+
+
+class TestThePage:
+    @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+    def test_what_it_says_of_each_statement_is_so(self, row: list[str]) -> None:
+        statement, *said = row[0].strip("`"), row[1], row[2]
+        for dialect, word in zip(BOTH, said, strict=True):
+            big = dict.fromkeys("tuvp", MANY) if word == "big" else {}
+            assert bool(found(statement, dialect, **big)) is bool(word), dialect
+            assert not (word == "big" and found(statement, dialect)), dialect
+
+    def test_there_are_rows(self) -> None:
+        assert len(ROWS) > 35
+
+
 WORDS = (
     *("alter", "table", "add", "drop", "column", "t", "not", "null", "default", "f", "(", ")", ",", "rename", "to"),
     *("type", "set", "constraint", "check", "create", "index", "on", "only", "vacuum", "full", "view", ";"),
 )
+
+
+class TestTablesWhoseSizeMatters:
+    def test_they_are_those_that_are_changed_and_were_there(self) -> None:
+        sql = (
+            "CREATE TABLE new (a); ALTER TABLE Old ADD b; CREATE INDEX i ON s.big (a); CREATE INDEX j ON new (a); "
+            "DROP VIEW v; DROP TABLE gone; INSERT INTO more VALUES (1); UPDATE Old SET b = 1; DROP TABLE new;"
+        )
+        assert tables([file(sql)], PG) == ("old", "s.big", "gone")
+
+    def test_what_is_accepted_needs_no_size(self) -> None:
+        assert tables([file("-- mcc: accept\nDROP TABLE t")], LITE) == ()
 
 
 class TestAnyText:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcc.core.migrations import pending, read, refuse
+from mcc.core.migrations import pending, read, read_one, refuse
 from mcc.core.sql import first_word, pragma, split
 from mcc.errors import ConfigError
 from mcc.model.migration import Migration, Statement
@@ -213,3 +214,76 @@ def test_words_and_pragmas_are_recognised() -> None:
     assert pragma("pragma Journal_Mode(delete)") == ("journal_mode", "delete")
     assert pragma("PRAGMA foreign_keys;") == ("foreign_keys", "")
     assert pragma("SELECT 1") is None
+
+
+class TestDirectives:
+    def test_without_any_a_file_runs_in_the_transaction_before_the_cut_over(self) -> None:
+        assert (one(SQL).phase, one(SQL).transaction) == ("before", True)
+
+    @pytest.mark.parametrize("line", [b"-- mcc: phase=after", b"--mcc:phase=after ", b"--  MCC: Phase=After\r"])
+    def test_a_file_may_wait_for_the_cut_over(self, line: bytes) -> None:
+        assert one(b"-- what it is for\n" + line + b"\n/* more */\n" + SQL).phase == "after"
+
+    def test_a_file_may_run_outside_of_a_transaction(self) -> None:
+        migration = one(b"-- mcc: no-transaction\nVACUUM;")
+        assert not migration.transaction
+        assert migration.problems == ()
+
+    def test_vacuum_in_the_transaction_is_refused_with_the_way_out(self) -> None:
+        assert "-- mcc: no-transaction at the top" in problems({"1.sql": b"SELECT 1;\nVACUUM;"})[0]
+
+    def test_vacuum_into_another_file_is_refused_everywhere(self) -> None:
+        assert "VACUUM INTO cannot" in problems({"1.sql": b"-- mcc: no-transaction\nVACUUM main INTO 'x';"})[0]
+
+    def test_transaction_commands_are_refused_there_too(self) -> None:
+        assert "COMMIT cannot stand" in problems({"1.sql": b"-- mcc: no-transaction\nSELECT 1;\nCOMMIT;"})[0]
+
+    def test_one_that_is_not_known_is_named_with_its_line_and_the_nearest(self) -> None:
+        assert problems({"1.sql": b"-- one\n-- mcc: no-transactoin\nSELECT 1;"}) == [
+            "migrations/1.sql:2: mcc does not know 'no-transactoin' (allowed: no-transaction, phase=after, "
+            "phase=before, accept; did you mean no-transaction?)"
+        ]
+
+    def test_one_behind_a_statement_is_not_passed_over_in_silence(self) -> None:
+        (found,) = problems({"1.sql": b"SELECT 1;\n-- mcc: phase=after\n"})
+        assert found == "migrations/1.sql:2: 'phase=after' stands behind a statement (move it to the top)"
+
+    def test_what_looks_like_one_in_a_string_or_a_sentence_is_none(self) -> None:
+        migration = one(b"SELECT '\n-- mcc: phase=after\n';\n-- the mcc: phase=after of old\n/* -- mcc: nonsense */")
+        assert (migration.phase, migration.problems) == ("before", ())
+
+    def test_an_accepted_statement_is_no_directive_of_the_file(self) -> None:
+        migration = one(b"-- mcc: accept it is small\nDROP TABLE t;\n-- mcc: accept\nDROP TABLE u;")
+        assert migration.problems == ()
+        assert [statement.accepted for statement in migration.statements] == [True, True]
+
+    def test_a_schema_says_what_it_includes_and_nothing_else(self) -> None:
+        schema = read_one(b"-- mcc: includes 001_a\n-- mcc: includes 002 b.sql\n" + SQL, "db/schema.sql", "schema")
+        assert schema.includes == ("001_a", "002 b")
+        assert schema.problems == ()
+        wrong = read_one(b"-- mcc: phase=after\n" + SQL, "db/schema.sql", "schema").problems
+        assert "allowed: includes NAME, accept" in str(wrong[0])
+
+
+class TestChecksum:
+    def test_line_ends_and_a_byte_order_mark_do_not_count(self) -> None:
+        texts = [b"SELECT 1;\nSELECT 2;\n", b"SELECT 1;\r\nSELECT 2;\r\n", b"\xef\xbb\xbfSELECT 1;\rSELECT 2;\n"]
+        assert len({one(text).checksum for text in texts}) == 1
+        assert one(texts[0]).checksum == hashlib.sha256(texts[0]).hexdigest()
+
+    def test_everything_else_counts(self) -> None:
+        assert one(b"SELECT 1;\n").checksum != one(b"SELECT 1; \n").checksum
+
+    def test_a_file_that_is_not_utf8_has_one_too(self) -> None:
+        """A file that ran years ago by other means may be anything."""
+        assert one(b"-- \xe9\n").checksum == hashlib.sha256(b"-- \xe9\n").hexdigest()
+
+    def test_hashes_of_other_tools_are_of_the_bytes_as_they_are(self) -> None:
+        text = b"SELECT 1;\r\n"
+        assert one(text).others == tuple(hashlib.new(kind, text).hexdigest() for kind in ("sha256", "sha1", "md5"))
+
+
+def test_postgresqls_text_is_cut_as_postgresql_has_it() -> None:
+    text = b"CREATE FUNCTION f() RETURNS int AS $$ SELECT 1; SELECT 2; $$ LANGUAGE sql;\nSELECT 3;"
+    (migration,) = read({"1.sql": text}, dialect="postgresql")
+    assert [statement.line for statement in migration.statements] == [1, 2]

@@ -22,8 +22,10 @@ from mcc.host.machine import RealMachine
 from mcc.host.ports import Commands, Host
 from mcc.host.ports import Services as ServicesPort
 from mcc.host.postgres import PostgresDatabases
+from mcc.host.postgres_copies import PostgresCopies
 from mcc.host.signals import Interrupts, RealInterrupts
 from mcc.host.sqlite import SqliteDatabases
+from mcc.host.sqlite_copies import SqliteCopies
 from mcc.host.sudo import RealSudo
 from mcc.host.uv import RealUv
 from mcc.model.conf import Services
@@ -54,6 +56,8 @@ class RealHands:
             http=RealHttp(),
             sqlite=SqliteDatabases(),
             postgres=PostgresDatabases(),
+            sqlite_copies=SqliteCopies(),
+            postgres_copies=PostgresCopies(commands),
             clones=RealClones(commands),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
             clock=RealClock(),

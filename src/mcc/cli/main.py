@@ -44,6 +44,17 @@ class Answer(enum.StrEnum):
     json = "json"
 
 
+class Migrated(enum.StrEnum):
+    """How ``mcc migrate`` answers, or shows its run."""
+
+    auto = "auto"
+    text = "text"
+    json = "json"
+    live = "live"
+    plain = "plain"
+    jsonl = "jsonl"
+
+
 StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
 SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
 
@@ -71,6 +82,9 @@ def deploy(
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
     ] = Path(),
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A parameter for the operation that a stage is.")
+    ] = None,
 ) -> None:
     """Bring the release in this folder live; a deploy that fails leaves the code as it was."""
     from mcc.host.early import ask_early
@@ -78,7 +92,102 @@ def deploy(
     early = ask_early(output)  # before what takes long to import
     from mcc.cli.commands.deploy import run_deploy
 
-    raise typer.Exit(run_deploy(output, stage, plan, format.value, early))
+    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ())))
+
+
+@app.command(short_help="Databases: what they have had, and the rest of it.")
+def migrate(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")],
+    status: Annotated[bool, typer.Option("--status", help="What is applied, what is pending: the default.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the SQL that would run, touch nothing.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Run what is pending.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Record all files up to this one where nothing is recorded.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take this file, changed after it ran, as it is now.")
+    ] = None,
+    allow_late: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let this file run behind files that sort after it.")
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    format: Annotated[Migrated, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")] = Migrated.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """What the databases of a stage have had; their pending migrations; with the code of a deploy."""
+    from mcc.cli.commands.migrate import Asked, run_migrate
+
+    names = (tuple(accept or ()), tuple(allow_late or ()), tuple(database or ()))
+    asked = Asked(status, plan, apply, baseline, *names, format.value)
+    raise typer.Exit(run_migrate(output, stage, asked))
+
+
+@app.command(short_help="Verified copies of the databases; what there is.")
+def backup(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="The sets that there are: age, size, databases.")] = False,
+    verify: Annotated[
+        str | None, typer.Option(metavar="SET", help="Read a set back (all: every one; newest: the newest).")
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    format: Annotated[Migrated, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")] = Migrated.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Copy the databases while they are in use, read each copy back, let go what the calendar does not keep."""
+    from mcc.cli.commands.backup import Options, run_backup
+
+    raise typer.Exit(run_backup(stage, site, output, Options(plan, list_, verify, tuple(database or ()), format.value)))
+
+
+@app.command(short_help="Databases become what copies of them are.")
+def restore(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SET", help="A set (mcc backup --list); if not given, the newest good copies."),
+    ] = None,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Make databases what verified copies of them are; what they hold now is kept first."""
+    from mcc.cli.commands.restore import run_restore
+
+    raise typer.Exit(run_restore(stage, site, output, from_, tuple(database or ()), plan, format.value))
+
+
+@app.command(short_help="One site's data, brought to another site.")
+def clone(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml that is a clone.")],
+    confirm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name of a protected target, typed on purpose.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Bring what a source's databases hold to a target; the source is only read, the target's data is kept first."""
+    from mcc.cli.commands.clone import run_clone
+
+    raise typer.Exit(run_clone(output, stage, confirm, plan, format.value))
 
 
 @app.command(short_help="What is live, since when, from which build.")

@@ -14,6 +14,7 @@ from mcc.model.conf import Conf, Database
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 
 _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")  # with the driver that SQLAlchemy is to use
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?")  # as SQLAlchemy has it: /// relative, //// absolute
 _PLACED = ("host", "port", "user", "dbname", "password", "passfile")
 
 
@@ -28,7 +29,15 @@ def targets(conf: Conf, site: Site, environment: Mapping[str, str] | None = None
         return _postgres(conf.database, environment or {})
     if conf.domains:
         return tuple(SqliteDatabase(domain, site.database(domain)) for domain in conf.domains)
-    return (SqliteDatabase("data.db", site.single_database),)
+    return (_single(conf.database, site),)
+
+
+def _single(database: Database, site: Site) -> SqliteDatabase:
+    """``data.db``; where alembic migrates, the file that its own address names, from the site on."""
+    match = _SQLITE.fullmatch(database.url or "") if database.tool == "alembic" else None
+    if match is None:
+        return SqliteDatabase("data.db", site.single_database)
+    return SqliteDatabase(match[1], site.base / match[1])
 
 
 def completed(conf: Conf, variable: Callable[[str], str | None]) -> Conf:

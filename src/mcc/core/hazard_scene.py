@@ -105,7 +105,7 @@ class Scene:
     def size(self, table: str) -> str:
         """Words behind the name of a table."""
         count = self._count(table)
-        return "" if count is None else f" ({count:,} rows)"
+        return "" if count is None else f" (about {count:,} rows)"
 
     def lasting(self, table: str, what: str, help: str) -> Hazard:
         """A hazard of a lock that is held for as long as the table is big."""

@@ -19,6 +19,10 @@ from mcc.core.sql_words import Dialect
 from mcc.model.migration import Migration
 from mcc.model.problem import Problem
 
+_NO_TABLE: tuple[Kind, ...] = (
+    *("create table", "create view", "drop view", "drop schema", "drop database", "drop type"),
+    *("alter attribute", "rename schema", "rename value"),
+)
 _NO_ROWS: Mapping[str, int] = MappingProxyType({})
 _LATER = "let this release do without it and drop it in the next one, or behind the cut-over: -- mcc: phase=after"
 _BESIDE = "add the new one beside it, let this release use both, and drop the old one in a later release"
@@ -48,6 +52,20 @@ def hazards(
             found += (one.problem(hazard) for hazard in _judge(one.action, scene) if not (offline and hazard.online))
         scene.note(one)
     return tuple(dict.fromkeys(found))
+
+
+def tables(migrations: Sequence[Migration], dialect: Dialect) -> tuple[str, ...]:
+    """Tables that these files change and do not make: those whose size is worth to know."""
+    done = tuple(_done(migrations, dialect))
+    scene = Scene(dialect, _NO_ROWS, done)
+    found: dict[str, None] = {}
+    for number, one in enumerate(done):
+        scene.at(number)
+        named = [one.action.table, one.action.name] if one.action.kind == "attach partition" else [one.action.table]
+        if one.action.kind not in _NO_TABLE and not one.statement.accepted:
+            found.update(dict.fromkeys(name for name in named if name and not scene.is_made(name)))
+        scene.note(one)
+    return tuple(found)
 
 
 def _done(migrations: Sequence[Migration], dialect: Dialect) -> Iterator[Done]:

@@ -79,6 +79,10 @@ class Site:
     def ledger(self) -> Path:
         return self.own / "releases.jsonl"
 
+    def conf(self, release: str) -> Path:
+        """The conf that a release was deployed with, as it was written (mode 0600): what cron's commands read."""
+        return self.own / "conf" / f"{release}.yml"
+
     @property
     def journals(self) -> Path:
         return self.own / "journal"
@@ -111,6 +115,11 @@ class Site:
     def tool_command(self) -> Path:
         """The site's own ``mcc``."""
         return self.own / "bin" / "mcc"
+
+    @property
+    def scratch(self) -> Path:
+        """What a run needs for a moment, and removes."""
+        return self.own / "scratch"
 
     @property
     def notes(self) -> Path:

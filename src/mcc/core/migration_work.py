@@ -39,6 +39,19 @@ def groups(todo: Sequence[Migration]) -> tuple[tuple[Migration, ...], ...]:
     return tuple(map(tuple, found))
 
 
+def still_to_run(group: Sequence[Migration], found: Found) -> tuple[Migration, ...]:
+    """What of a group that was chosen before is still to be run on a database as it is now.
+
+    Its phase does not count any more: behind the first group a new database is no longer new.
+    """
+    had = set(found.names)
+    return tuple(
+        each
+        for each in group
+        if each.role == "always" or (found.new if each.role == "schema" else each.name not in had)
+    )
+
+
 def recorded(ran: Sequence[Migration], migrations: Sequence[Migration]) -> tuple[Migration, ...]:
     """The migrations that get a row because ``ran`` has run: themselves, and those that a schema includes."""
     names = {each.name for each in ran if each.role == "migration"}

@@ -27,6 +27,7 @@ from mcc.model.problem import Problem
 
 SUFFIX = ".sql"
 _NUMBER = re.compile(r"\d+", re.ASCII)
+_INTO = re.compile(r"\bINTO\b", re.IGNORECASE)
 _TRANSACTION = "mcc opens and ends transactions itself; take the line out"
 _REFUSED = {
     **dict.fromkeys(("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"), _TRANSACTION),
@@ -117,7 +118,9 @@ def _problems_with_text(file: str, text: str, parts: Split, transaction: bool, d
 
 def _problems_with_statement(file: str, statement: Statement, transaction: bool) -> Iterable[Problem]:
     word = first_word(statement.sql)
-    if word == "VACUUM" and transaction:
+    if word == "VACUUM" and _INTO.search(statement.sql):
+        yield Problem(file, statement.line, "", "VACUUM INTO cannot stand in a migration", _REFUSED["ATTACH"])
+    elif word == "VACUUM" and transaction:
         yield Problem(file, statement.line, "", "VACUUM cannot stand in a migration", _ALONE)
     elif word in _REFUSED:
         yield Problem(file, statement.line, "", f"{word} cannot stand in a migration", _REFUSED[word])

@@ -9,7 +9,7 @@ Quotes are those of https://www.postgresql.org/docs/current/sql-syntax-lexical.h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mcc.core.sql import Split, Unfinished, accepts
@@ -159,6 +159,17 @@ def is_concurrent(sql: str) -> bool:
 def may_commit_inside(sql: str) -> bool:
     """Whether part of a statement may be committed although it failed: CALL and DO outside of a transaction."""
     return next(iter(_words(sql, 1)), "").upper() in ("CALL", "DO")
+
+
+def invalid_indexes(indexes: Sequence[str]) -> tuple[str, str]:
+    """What is wrong with indexes that are there and not used (IF NOT EXISTS would pass over them); the way out."""
+    found = f"{', '.join(indexes)} is invalid: a CREATE INDEX CONCURRENTLY failed and left it behind"
+    return found, f"{drops(indexes)} then deploy again"
+
+
+def drops(indexes: Sequence[str]) -> str:
+    """The statements that take indexes away; their names are quoted already."""
+    return " ".join(f"DROP INDEX CONCURRENTLY {name};" for name in indexes)
 
 
 def line_at(statement: Statement, position: int | None) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mcc.core.sudo import required, way_out
+from mcc.core.sudo import Words, required, way_out
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
@@ -27,18 +27,25 @@ def check_request(request: Request, host: Host) -> None:
 
 def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
     """What the plan needs of the site and the machine; the answer are warnings. Raises Refused."""
+    if s.databases is not None:
+        s.databases.refuse(f"mcc migrate --stage {s.request.stage.name}")
     _raise(
         itertools.chain(
             _components(s, host), _scripts(s, host), _links(s, host), _database(s, host), _room(s, host),
             _services(s, host), _secrets(s), _reach(s, host), _cron(s),
         )
     )  # fmt: skip
-    missing = tuple(_missing_rights(s, host))
+    check_rights(_needed_rights(s, host), host)
+    return tuple(_warnings(s, host))
+
+
+def check_rights(needed: Iterable[Words], host: Host) -> None:
+    """Raise RightsError with the line to add, if a command may not be run as root."""
+    missing = tuple(words for words in needed if not host.sudo.allows(words))
     if missing:
         user = host.machine.user()
         what = "\n".join(f"  sudo {' '.join(words)}" for words in missing)
-        raise RightsError(f"{user} may not run what this deploy needs:\n{what}", help=way_out(user, *missing))
-    return tuple(_warnings(s, host))
+        raise RightsError(f"{user} may not run what is needed:\n{what}", help=way_out(user, *missing))
 
 
 def _raise(problems: Iterator[Refused]) -> None:
@@ -130,15 +137,28 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
 
 
 def _database(s: Situation, host: Host) -> Iterator[Refused]:
+    if s.alembic is not None:
+        yield from s.alembic.refusals()
+        if s.environment is None:
+            yield SiteError(
+                "alembic runs in the release's own environment, and this output brings none",
+                help="put pyproject.toml and uv.lock, with alembic among the dependencies, into the output",
+            )
+    yield from _which_database(s, host)
+
+
+def _which_database(s: Situation, host: Host) -> Iterator[Refused]:
     conf, component = s.request.conf, s.environment_component
     if conf.database.kind is not None or component is None:
         return
     source = migrations_source(s.request, component)
     here = source is not None and host.files.kind(source[1]) == "folder"
-    if (here and source is not None and is_alembic(host.files, source[1])) or _speaks_of_postgresql(s.request):
+    alembic = here and source is not None and is_alembic(host.files, source[1])
+    if alembic or conf.database.tool == "alembic" or _speaks_of_postgresql(s.request):
         yield SiteError(
             f"{conf.path.name}: which database is it? The migrations or other keys speak of PostgreSQL or alembic",
-            help="add the line DATABASE: postgresql, DATABASE: sqlite, or DATABASE: none (your own script migrates)",
+            help="add the line DATABASE: postgresql (alembic runs by itself then) or DATABASE: sqlite; "
+            "or DATABASE: none, if a script of your own migrates",
         )
 
 
@@ -207,11 +227,10 @@ def _cron(s: Situation) -> Iterator[Refused]:
         yield SiteError("CRON_JOBS needs the crontab command, which this machine does not have", help="install cron")
 
 
-def _missing_rights(s: Situation, host: Host) -> Iterator[tuple[str, ...]]:
+def _needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:
     # data/ is the application's own: its owner is set where it exists.
     owned = [path for path in owned_paths(s) if path != s.site.data or host.files.kind(path) != "absent"]
-    needed = (*required(s.request.conf, owned), *offline.stop_rights(s))
-    return (words for words in needed if not host.sudo.allows(words))
+    return (*required(s.request.conf, owned), *offline.stop_rights(s))
 
 
 def _warnings(s: Situation, host: Host) -> Iterator[str]:
@@ -224,6 +243,8 @@ def _warnings(s: Situation, host: Host) -> Iterator[str]:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
     yield from _own_script(s, host)
+    if s.databases is not None:
+        yield from s.databases.warnings(conf.database.offline)
     yield from _behind_our_back(s, host)
     yield from _side_files(s, host)
 

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mcc.core.databases import targets
-from mcc.core.migration_work import waiting
-from mcc.core.migrations import refuse
-from mcc.core.sql_words import Dialect
+from mcc.core.hazards import hazards
+from mcc.core.migration_state import Standing, refusals, some, stand, warnings
+from mcc.core.nearest import did_you_mean
+from mcc.core.postgres_sql import invalid_indexes
 from mcc.deploy.request import Request
-from mcc.errors import SiteError
+from mcc.deploy.table_rows import table_rows
+from mcc.errors import ConfigError, SiteError, UsageError
 from mcc.host.migration_files import Sources, read_sources
 from mcc.host.ports import Files, Host, migrator
 from mcc.model.conf import Component
 from mcc.model.database import Found, How, Target
 from mcc.model.migration import Migration, MigrationPhase
+from mcc.model.problem import Problem
+from mcc.runs.databases import SiteDatabases
+from mcc.steps.migrate import MigrateDatabases
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDatabase:
-    """One database, what was found in it, and what it will get, in order."""
+    """One database, what was found in it, and how it stands beside the files."""
 
     target: Target
     found: Found
-    pending: tuple[Migration, ...]
+    standing: Standing
+
+    @property
+    def pending(self) -> tuple[Migration, ...]:
+        """The files that it will get, in order."""
+        return self.standing.pending
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedDatabases:
     """The databases that the release's migrations belong to.
 
-    ``folder``, ``schema`` and ``always`` are relative to the release. ``warnings`` are for the reader.
+    ``folder``, ``schema`` and ``always`` are relative to the release; ``in_output`` is where the files are
+    now. ``strays`` are databases of domains that the conf does not name. ``rows``: about how many the
+    tables have that pending files change.
     """
 
     component: Component
@@ -40,14 +52,11 @@ class PlannedDatabases:
     migrations: tuple[Migration, ...]
     databases: tuple[PlannedDatabase, ...]
     how: How
+    in_output: Sources
     schema: str | None = None
     always: str | None = None
-    warnings: tuple[str, ...] = ()
-
-    def sources(self, release: Path) -> Sources:
-        """The files of SQL in a release."""
-        schema, always = (release / name if name else None for name in (self.schema, self.always))
-        return Sources(release / self.folder, schema, always, _dialect(self.targets))
+    strays: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -66,7 +75,12 @@ class PlannedDatabases:
     def pending_names(self) -> tuple[str, ...]:
         """The names of the files that run on some database, each once, in order."""
         names = {migration.name for each in self.databases for migration in each.pending}
-        return tuple(migration.name for migration in self.migrations if migration.name in names)
+        return tuple(each.name for each in self.migrations if each.role == "migration" and each.name in names)
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """How each database stands, by its name."""
+        return {each.target.name: each.standing for each in self.databases}
 
     def has_pending(self, phase: MigrationPhase) -> bool:
         """Whether a file of that phase will run; a new database gets all of them before the cut-over."""
@@ -74,57 +88,110 @@ class PlannedDatabases:
             return any(each.found.new or _of(each, phase) for each in self.databases if each.pending)
         return any(not each.found.new and _of(each, phase) for each in self.databases)
 
+    def refuse(self, command: str, late_allowed: Iterable[str] = ()) -> None:
+        """Raise ConfigError with all reasons why nothing may run; ``command`` leads out of some of them."""
+        files = (problem for each in self.databases for file in each.pending for problem in file.problems)
+        beside = (problem for each in self.migrations if each.role != "migration" for problem in each.problems)
+        standing = refusals(self.standings, late_allowed, command)
+        problems = tuple(dict.fromkeys((*files, *beside, *standing, *self._invalid_indexes())))
+        if problems:
+            raise ConfigError(problems)
+
+    def _invalid_indexes(self) -> Iterator[Problem]:
+        for each in self.databases:
+            if each.pending and each.found.invalid:
+                yield Problem(each.target.name, 0, "", *invalid_indexes(each.found.invalid))
+
+    def warnings(self, offline: bool = False) -> tuple[str, ...]:
+        """What a person should know before it runs; ``offline``: nothing serves meanwhile."""
+        return (*map(str, self.hazards(offline)), *warnings(self.standings), *self._left_alone())
+
+    def hazards(self, offline: bool = False) -> tuple[Problem, ...]:
+        """Statements that are right and may hurt all the same. A new database has nothing to hurt."""
+        ways = {id(each.pending): each.pending for each in self.databases if not each.found.new}
+        dialect = self.in_output.dialect
+        found = (hazards(files, dialect, self.rows, offline=offline) for files in ways.values())
+        return tuple(dict.fromkeys(problem for problems in found for problem in problems))
+
+    def _left_alone(self) -> Iterator[str]:
+        if self.strays:
+            count = f"{len(self.strays)} database{'' if len(self.strays) == 1 else 's'}"
+            yield f"{count} of domains that the conf does not name, left alone: {some(self.strays, 0)}"
+
+    def step(self, sources: Sources, phases: tuple[MigrationPhase, ...], scratch: Path) -> MigrateDatabases:
+        """The step that brings them forward."""
+        how = dataclasses.replace(self.how, phases=phases)
+        files = (sources.schema, sources.always, sources.dialect)
+        return MigrateDatabases(sources.migrations, self.targets, how, *files, scratch)
+
+    def in_release(self, release: Path) -> Sources:
+        """Where the files are when the release is in place."""
+        schema, always = (release / name if name else None for name in (self.schema, self.always))
+        return Sources(release / self.folder, schema, always, self.in_output.dialect)
+
 
 def _of(each: PlannedDatabase, phase: MigrationPhase) -> bool:
     return any(migration.phase == phase for migration in each.pending)
 
 
-def plan_databases(request: Request, host: Host, components: Sequence[Component]) -> PlannedDatabases | None:
+def plan_databases(
+    request: Request, site: SiteDatabases, components: Sequence[Component], only: Iterable[str] = ()
+) -> PlannedDatabases | None:
     """Look at all databases of the conf; None if the release brings no files of SQL for them.
 
-    Raises ConfigError for files that cannot run, SiteError for databases that must not be touched.
+    ``only``: names of databases, if not all. Nothing that is found raises: see ``PlannedDatabases.refuse``.
+    Raises SiteError for a conf that does not fit the output.
     """
     component = next((component for component in components if component.environment), None)
-    database = request.conf.database
+    host, database = site.host, request.conf.database
     if component is None or database.kind == "none" or database.tool == "alembic":
         return None
     source = migrations_source(request, component)
     if source is None or host.files.kind(source[1]) != "folder":
         return None
-    if database.kind is None and is_alembic(host.files, source[1]):
-        return None  # the checks ask for the line that is missing
+    if database.tool is None and is_alembic(host.files, source[1]):
+        return None  # see plan_alembic; or the checks ask for the line that is missing
     schema, always = (_beside(request, component, name, host.files) for name in ("schema_sql", "always_sql"))
-    found = _targets(request, host)
-    sources = Sources(source[1], schema, always, _dialect(found))
+    chosen = _chosen(site.targets, set(only), request)
+    sources = Sources(source[1], schema, always, chosen[0].kind if chosen else "sqlite")
     migrations = read_sources(host.files, sources, request.output)
     how = How(database.tracking)
-    databases = _look(host, found, migrations, how)
+    planned = _look(host, chosen, migrations, how)
+    waiting = ((each.target, each.pending) for each in planned if each.pending and not each.found.new)
     return PlannedDatabases(
-        component, source[0], migrations, databases, how, database.schema_sql, database.always_sql
+        component, source[0], migrations, planned, how, sources, database.schema_sql, database.always_sql,
+        tuple(_strays(request, host.files)), table_rows(host, waiting, sources.dialect),
     )  # fmt: skip
 
 
 def _look(
-    host: Host, targets: tuple[Target, ...], migrations: tuple[Migration, ...], how: How
+    host: Host, chosen: tuple[Target, ...], migrations: tuple[Migration, ...], how: How
 ) -> tuple[PlannedDatabase, ...]:
+    """Tenants mostly stand alike: what was judged for one is taken for the next."""
+    known: dict[tuple[bool, int], Standing] = {}
     planned = []
-    for target in targets:
+    for target in chosen:
         found = migrator(host, target).look(target, how.tracking)
-        planned.append(PlannedDatabase(target, found, waiting(migrations, found, how)))
-    refuse(migration for each in planned for migration in each.pending)
+        like = (found.filled, id(found.applied))  # the very tuple: see applied_from
+        if like not in known:
+            known[like] = stand(migrations, found, how)
+        planned.append(PlannedDatabase(target, found, known[like]))
     return tuple(planned)
 
 
-def _dialect(targets: Sequence[Target]) -> Dialect:
-    return targets[0].kind if targets else "sqlite"
+def _chosen(found: tuple[Target, ...], only: set[str], request: Request) -> tuple[Target, ...]:
+    unknown = only - {target.name for target in found}
+    for name in sorted(unknown):
+        hint = did_you_mean(name, [target.name for target in found])
+        raise UsageError(f"{request.conf.path.name} knows no database {name!r}", help=hint)
+    return tuple(target for target in found if not only or target.name in only)
 
 
-def _targets(request: Request, host: Host) -> tuple[Target, ...]:
-    url = host.machine.variable("DATABASE_URL")
-    try:
-        return targets(request.conf, request.site, {"DATABASE_URL": url} if url else {})
-    except ValueError as error:
-        raise SiteError(f"{request.conf.path.name}: {error}") from error
+def _strays(request: Request, files: Files) -> Iterator[str]:
+    site, domains = request.site, set(request.conf.domains)
+    for name in files.names(site.domains) if domains and request.conf.database.kind != "postgresql" else ():
+        if name not in domains and files.kind(site.database(name)) == "file":
+            yield name
 
 
 def migrations_source(request: Request, component: Component) -> tuple[str, Path] | None:
@@ -133,11 +200,11 @@ def migrations_source(request: Request, component: Component) -> tuple[str, Path
     folder = conf.database.migrations_dir
     if folder is None:
         folder = "shared/db/scripts/migrations" if conf.domains else "migrations"
-    found = _in_output(request, component, folder)
+    found = place_in_output(request, component, folder)
     return (folder, found) if found else None
 
 
-def _in_output(request: Request, component: Component, path: str) -> Path | None:
+def place_in_output(request: Request, component: Component, path: str) -> Path | None:
     """Where the output has what will be at that path of the release."""
     wanted = PurePosixPath(path)
     for source, target in component.sources:
@@ -152,7 +219,7 @@ def _beside(request: Request, component: Component, key: str, files: Files) -> P
     name: str | None = getattr(request.conf.database, key)
     if name is None:
         return None
-    path = _in_output(request, component, name)
+    path = place_in_output(request, component, name)
     if path is None or files.kind(path) != "file":
         raise SiteError(
             f"{request.conf.path.name}: {key.upper()}: {name} is not in the output",

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mcc.core.backups import root_of, set_folder
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.core.sudo import Words, stop
 from mcc.deploy.situation import Situation
+from mcc.model.database import Target
 from mcc.model.migration import MigrationPhase
 from mcc.model.plan import PlannedStep
 from mcc.steps.offline import StopServices, SuspendCron
+from mcc.steps.restore import RestoreOnFailure
 from mcc.steps.waiting import Health
 
 
 def stands_still(s: Situation) -> bool:
     """Whether the site rests while its databases are migrated."""
-    return s.request.conf.database.offline and s.databases is not None and bool(s.databases.pending_targets)
+    return s.request.conf.database.offline and bool(s.pending_targets)
 
 
 def phases(s: Situation) -> tuple[MigrationPhase, ...]:
@@ -53,3 +56,26 @@ def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
     if services.all and services.manager != "none":
         halt = StopServices(services.all, health, services.start_timeout)
         yield PlannedStep("stop", f"stop {', '.join(services.all)}", halt)
+
+
+def put_back_steps(s: Situation) -> Iterator[PlannedStep]:
+    """Stands behind the copies and before the migrations: on the way back databases are as before."""
+    if not stands_still(s):
+        return
+    services, database = s.request.conf.services, s.request.conf.database
+    kept = set_folder(root_of(s.request.conf.backup.path, s.site.base), "before-migration", s.version)
+    stopped = services.all if services.manager != "none" else ()
+    step = RestoreOnFailure(s.pending_targets, _new_targets(s), kept, stopped, _always(s), database.tracking)
+    yield PlannedStep("back up", "put the copies back if the deploy fails", step)
+
+
+def _new_targets(s: Situation) -> tuple[Target, ...]:
+    """Databases that the deploy makes; those of alembic are not told apart, and stay."""
+    planned = s.databases.databases if s.databases else ()
+    return tuple(each.target for each in planned if each.pending and not each.found.exists)
+
+
+def _always(s: Situation) -> bool:
+    """Whether a database may have changed without a row that says so."""
+    planned = s.databases.databases if s.databases else ()
+    return s.alembic is not None or any(not file.transaction for each in planned for file in each.pending)

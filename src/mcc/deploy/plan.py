@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os.path
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,17 @@ from urllib.parse import urlsplit
 from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.deploy.backups import back_up_steps
 from mcc.deploy.databases import PlannedDatabases
-from mcc.deploy.offline import phases, stop_steps
+from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
-from mcc.model.database import SqliteDatabase, Target
+from mcc.model.database import SqliteDatabase
 from mcc.model.migration import MigrationPhase
 from mcc.model.plan import Phase, Plan, PlannedStep, Step
 from mcc.model.release import Release
+from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
@@ -100,28 +101,46 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
 def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
+    yield from back_up_steps(s)
+    yield from put_back_steps(s)
     if s.databases is not None:
-        yield _step("migrate", _databases_title(s, s.databases), _migration_step(s, s.databases, phases(s)))
+        yield _step("migrate", _databases_title(s.databases), _migration_step(s, s.databases, phases(s)))
+    yield from _alembic(s)
 
 
-def _databases_title(s: Situation, databases: PlannedDatabases) -> str:
+def _alembic(s: Situation) -> Iterator[PlannedStep]:
+    if s.alembic is None or s.environment_folder is None:
+        return
+    release = s.release_folder(s.alembic.component)
+    links = [
+        (link, s.release_folder(component) / inside) for component in s.components for link, inside in component.links
+    ]
+    room = s.alembic.room(s.site, s.run, release, s.environment_folder, links)
+    yield _step("migrate", "a folder for alembic: the site with the new release in it", FurnishRoom(room))
+    yield _step("migrate", s.alembic.title, RunAlembic(room, s.alembic.tenants))
+
+
+def _databases_title(databases: PlannedDatabases) -> str:
     pending = databases.pending_names
     what = f"{len(pending)} pending" if pending else "nothing pending"
-    many = len(databases.targets) != 1 or s.request.conf.domains
-    return f"{_many(len(databases.targets), 'database') if many else databases.targets[0].name}: {what}"
+    many = len(databases.targets) != 1
+    where = f"{len(databases.targets)} databases" if many else databases.targets[0].name
+    server = next((each.found.server for each in databases.databases if each.found.server), "")
+    return f"{where}{f' ({server})' if server else ''}: {what}"
 
 
 def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> MigrateDatabases:
     release = s.release_folder(databases.component)
-    how = dataclasses.replace(databases.how, phases=phases)
-    return MigrateDatabases(databases.sources(release), databases.targets, how)
+    return databases.step(databases.in_release(release), phases, s.site.scratch)
 
 
 def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
     if s.databases is not None and "after" not in phases(s) and s.databases.has_pending("after"):
-        title = f"{_databases_title(s, s.databases)}, those marked for after the cut-over"
+        title = f"{_databases_title(s.databases)}, those marked for after the cut-over"
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
+        if s.request.conf.ownership.mode == "sudo":
+            yield _step("after", "owners of what was made behind the cut-over", _own_step(s, Own))
 
 
 def _own(s: Situation) -> Iterator[PlannedStep]:
@@ -147,11 +166,7 @@ def owned_paths(s: Situation) -> tuple[Path, ...]:
 
 
 def _has_single_file(s: Situation) -> bool:
-    return any(target == SqliteDatabase("data.db", s.site.single_database) for target in _targets(s))
-
-
-def _targets(s: Situation) -> tuple[Target, ...]:
-    return s.databases.targets if s.databases else ()
+    return any(target == SqliteDatabase("data.db", s.site.single_database) for target in s.targets)
 
 
 def _cut_over(s: Situation) -> Iterator[PlannedStep]:

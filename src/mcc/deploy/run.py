@@ -30,7 +30,7 @@ def deploy(request: Request, hands: Hands) -> int:
 
     def prepare(host: Host, run: str) -> Prepared:
         situation, plan = _plan(request, hands, host, run)
-        return Prepared(plan, new_release(situation))
+        return Prepared(plan, new_release(situation), situation.kept)
 
     return run_work(_work(request), prepare, hands)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os.path
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -19,12 +19,15 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
+from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
+from mcc.model.database import Target
+from mcc.runs.databases import site_databases
 from mcc.runs.ledger import read_ledger
 
 _RECORDS_KEPT = 50
@@ -45,7 +48,7 @@ class Situation:
     """Everything that the plan is made from.
 
     ``leftovers`` are folders that nobody needs: of releases that are gone by the ledger, of older
-    tools, of runs that have ended.
+    tools, of runs that have ended. ``kept`` is for :class:`mcc.runs.work.Prepared`.
     """
 
     request: Request
@@ -56,12 +59,14 @@ class Situation:
     ledger: Ledger
     environment: PlannedEnvironment | None
     databases: PlannedDatabases | None
+    alembic: PlannedAlembic | None
     environments_present: tuple[str, ...]
     script_names: tuple[str, ...]
     old_records: tuple[Path, ...]
     leftovers: tuple[Path, ...]
     has_crontab: bool
     by: str
+    kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def site(self) -> Site:
@@ -80,6 +85,18 @@ class Situation:
         return self.site.environments / self.environment.name if self.environment else None
 
     @property
+    def targets(self) -> tuple[Target, ...]:
+        """The databases that the release's migrations belong to."""
+        planned = self.databases or self.alembic
+        return planned.targets if planned else ()
+
+    @property
+    def pending_targets(self) -> tuple[Target, ...]:
+        """Those that are there and that migrations will change: what a copy is taken of."""
+        planned = self.databases or self.alembic
+        return planned.pending_targets if planned else ()
+
+    @property
     def first(self) -> bool:
         """Whether nothing is live yet."""
         return self.ledger.live is None
@@ -87,10 +104,10 @@ class Situation:
 
 def look(request: Request, host: Host, run: str, tool: str) -> Situation:
     """Look at everything; nothing is changed. ``tool`` is the version of mcc that runs. Raises Refused."""
-    components = request.conf.components or found_in(
-        [name for name in host.files.names(request.output) if host.files.kind(request.output / name) == "folder"]
-    )
+    components = components_of(request, host.files)
     ledger = read_ledger(host.files, request.site)
+    found = site_databases(request.conf, request.site, host, run)
+    alembic = plan_alembic(request, found, components, run)
     present = _environments(host.files, request.site)
     now = host.clock.now()
     return Situation(
@@ -101,13 +118,23 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         components=components,
         ledger=ledger,
         environment=_environment(request, host, present) if has_python(request, host.files) else None,
-        databases=plan_databases(request, host, components),
+        databases=plan_databases(request, found, components),
+        alembic=alembic,
+        kept=alembic.kept if alembic else found.kept,
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
+    )
+
+
+def components_of(request: Request, files: Files) -> tuple[Component, ...]:
+    """The components that the conf names, or that are found in the output."""
+    output = request.output
+    return request.conf.components or found_in(
+        [name for name in files.names(output) if files.kind(output / name) == "folder"]
     )
 
 

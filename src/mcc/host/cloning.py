@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mcc.errors import CopyFailed
+from mcc.host.content import compare, postgres_content, sqlite_content
 from mcc.host.ports import Commands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
-from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
 
 
 class RealClones:
     """Port ``Clones`` on this machine."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._replacer = PostgresReplacer(commands)
+    def __init__(self, commands: Commands, passwords: Mapping[Path, str] | None = None) -> None:
+        self._commands = commands
+        self._passwords = dict(passwords or {})
+        self._replacer = PostgresReplacer(commands, self._passwords)
+
+    def knowing(self, passwords: Mapping[Path, str]) -> RealClones:
+        return RealClones(self._commands, {**self._passwords, **passwords})
 
     def identity(self, what: Target | Path) -> str:
         if isinstance(what, PostgresDatabase):
             return self._replacer.identity(what)
         return _inode(what.path if isinstance(what, SqliteDatabase) else what)
+
+    def check(self, target: Target, contents: Contents, tracking: Tracking, exact: bool) -> None:
+        if isinstance(target, PostgresDatabase):
+            rows, names = postgres_content(target, tracking, self._passwords)
+        else:
+            rows, names = sqlite_content(target, tracking)
+        compare(target, contents, rows, names, exact)
 
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,

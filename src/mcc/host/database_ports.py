@@ -28,6 +28,13 @@ class Migrator(Protocol[T]):
         """
         ...
 
+    def sizes(self, target: T, tables: Sequence[str]) -> Mapping[str, int]:
+        """About how many rows tables have, without reading them; those of which that is not known are left out.
+
+        SQLite: the highest row number. PostgreSQL: what it estimates for its own plans. Raises MigrationFailed.
+        """
+        ...
+
     # effects
     def migrate(self, target: T, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Apply what is pending of ``migrations``, in order, with its rows; the names that were applied.
@@ -86,27 +93,26 @@ class PostgresMigrator(Migrator[PostgresDatabase], Protocol):
         ...
 
 
-class PostgresMigrator(Migrator[PostgresDatabase], Protocol):
-    """What PostgreSQL needs beyond that: passwords."""
-
-    def knowing(self, passwords: Mapping[Path, str]) -> PostgresMigrator:
-        """The same with the contents of password files, by their paths, before these are written."""
-        ...
-
-
 class Copier(Protocol[T]):
     """Databases of one kind, copied and put back."""
 
     def copy(
-        self, target: T, place: Path, deadline: float, compress: bool, on_progress: Callable[[int, int], None]
+        self,
+        target: T,
+        place: Path,
+        deadline: float,
+        compress: bool,
+        on_progress: Callable[[int, int], None],
+        tracking: Tracking | None = None,
     ) -> Contents:
-        """A consistent copy in the new file ``place`` (0600, synced), while others write.
+        """A consistent copy in the new file ``place`` (0600, synced), while others write; none after a failure.
 
-        ``deadline``: seconds that it may take to get hold of the database. ``on_progress`` gets done and total.
+        ``deadline``: seconds that it may take to get hold of the database. ``on_progress`` gets done and
+        total. ``tracking`` is the table of :attr:`Contents.migrations`, the specification's if not given.
         """
         ...
 
-    def verify(self, place: Path, contents: Contents) -> None:
+    def verify(self, place: Path, contents: Contents, tracking: Tracking | None = None) -> None:
         """Read a copy back: hash, SQLite's quick_check and row counts, a dump restored to nowhere.
 
         Raises CopyFailed saying how it differs from ``contents``.
@@ -123,12 +129,23 @@ class Copier(Protocol[T]):
 
 
 class Clones(Protocol):
-    """What bringing data from one site to another needs besides copies."""
+    """What exchanging the content of databases needs besides copies."""
+
+    def knowing(self, passwords: Mapping[Path, str]) -> Clones:
+        """The same, with what more password files will hold that are not there yet."""
+        ...
 
     def identity(self, what: Target | Path) -> str:
         """Which database, folder or file this is, whatever path, link or address leads there.
 
         Empty if there is nothing. Raises CopyFailed if it cannot be told.
+        """
+        ...
+
+    def check(self, target: Target, contents: Contents, tracking: Tracking, exact: bool) -> None:
+        """Raise CopyFailed, saying how, if a database is not what ``contents`` promises.
+
+        Tables and migrations must be the same; rows too if it is ``exact``, while nobody writes.
         """
         ...
 

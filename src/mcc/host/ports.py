@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from mcc.host.database_ports import Clones, Migrator, PostgresMigrator, SqliteMigrator
-from mcc.model.database import Target
+from mcc.host.database_ports import Clones, Copier, Migrator, PostgresMigrator, SqliteMigrator
+from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 from mcc.model.service import ServiceState
 
 Kind = Literal["absent", "file", "folder", "link", "other"]
@@ -325,6 +325,8 @@ class Host:
     http: Http
     sqlite: SqliteMigrator
     postgres: PostgresMigrator
+    sqlite_copies: Copier[SqliteDatabase]
+    postgres_copies: Copier[PostgresDatabase]
     clones: Clones
     uv: Uv
     clock: Clock
@@ -335,3 +337,8 @@ class Host:
 def migrator(host: Host, target: Target) -> Migrator[Any]:
     """The port that brings databases of this target's kind forward."""
     return host.sqlite if target.kind == "sqlite" else host.postgres
+
+
+def copier(host: Host, target: Target) -> Copier[Any]:
+    """The port that copies databases of this target's kind, and puts copies back."""
+    return host.sqlite_copies if target.kind == "sqlite" else host.postgres_copies

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mcc.host.postgres_run import Run
 from mcc.host.postgres_session import opened
+from mcc.host.postgres_sizes import sizes
 from mcc.host.postgres_tracking import found_in
 from mcc.model.database import Found, How, PostgresDatabase, Tracking
 from mcc.model.migration import Migration
@@ -33,6 +34,12 @@ class PostgresDatabases:
             session.execute("SET default_transaction_isolation = 'repeatable read'")
             with session.transaction():
                 return found_in(session, tracking)
+
+    def sizes(self, target: PostgresDatabase, tables: Sequence[str]) -> dict[str, int]:
+        """About how many rows tables have; see the port."""
+        with opened(target, self.passwords) as session:
+            session.settle(_LOOK_WAIT, _LOOK_WAIT)
+            return sizes(session, tables)
 
     def migrate(self, target: PostgresDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Apply what is pending; see the port. On failure a schema is as it was, but for what its message names."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core.databases import url_of
+from mcc.core.pgpass import password_in
 from mcc.core.postgres_replace import USER_SCHEMAS, Replacement, dumped_schemas, literal, owner_query
 from mcc.errors import CopyFailed
 from mcc.host.ports import Commands, Completed
@@ -38,10 +39,14 @@ class Extra:
 
 
 class PostgresReplacer:
-    """psql and pg_restore of this machine. ``scratch`` of each call is a folder of ours (0700)."""
+    """psql and pg_restore of this machine. ``scratch`` of each call is a folder of ours (0700).
 
-    def __init__(self, commands: Commands) -> None:
+    ``passwords`` are the texts of password files that are not there yet.
+    """
+
+    def __init__(self, commands: Commands, passwords: Mapping[Path, str] | None = None) -> None:
         self._commands = commands
+        self._passwords = dict(passwords or {})
 
     def restore(self, dump: Path, target: PostgresDatabase, wait: float, scratch: Path) -> None:
         """Make a database what a dump of it is, owners and rights included. Raises CopyFailed."""
@@ -100,9 +105,19 @@ class PostgresReplacer:
         words = [*_psql(target), "--single-transaction", "--output", os.devnull]
         for path in files:
             words += ["--file", str(path)]
-        done = self._commands.run(words, env=_environment(target), timeout=_LIMIT)
+        done = self._commands.run(words, env=self._environment(target), timeout=_LIMIT)
         if not done.ok:
             raise _failed(target, done, extra)
+
+    def _environment(self, target: PostgresDatabase) -> Mapping[str, str]:
+        """Messages in English; notices of what is dropped along are no news."""
+        settings = {"LC_ALL": "C.UTF-8", "PGAPPNAME": "mcc", "PGOPTIONS": "-c client_min_messages=warning"}
+        file = target.password_file
+        if file is None:
+            return settings
+        if file in self._passwords:
+            return {**settings, "PGPASSWORD": password_in(self._passwords[file])}
+        return {**settings, "PGPASSFILE": str(file)}
 
     def _schemas(self, target: PostgresDatabase) -> frozenset[str]:
         return frozenset(self._ask(target, USER_SCHEMAS)) - {""}
@@ -112,7 +127,7 @@ class PostgresReplacer:
 
     def _ask(self, target: PostgresDatabase, query: str) -> tuple[str, ...]:
         words = [*_psql(target), "--no-align", "--tuples-only", "--command", query]
-        done = self._commands.run(words, env=_environment(target), timeout=60.0)
+        done = self._commands.run(words, env=self._environment(target), timeout=60.0)
         if not done.ok:
             raise CopyFailed(f"{target.name}: the database cannot be asked: {_reason(done)}", log=done.tail(5))
         return tuple(done.stdout.decode("utf-8", "surrogateescape").splitlines())
@@ -123,12 +138,6 @@ def _psql(target: PostgresDatabase) -> tuple[str, ...]:
         "psql", "--no-psqlrc", "--quiet", "--no-password", "--set", "ON_ERROR_STOP=1",
         "--dbname", url_of(target, None),
     )  # fmt: skip
-
-
-def _environment(target: PostgresDatabase) -> Mapping[str, str]:
-    """Messages in English; notices of what is dropped along are no news."""
-    passwords = {"PGPASSFILE": str(target.password_file)} if target.password_file else {}
-    return {"LC_ALL": "C.UTF-8", "PGAPPNAME": "mcc", "PGOPTIONS": "-c client_min_messages=warning", **passwords}
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from mcc.core.migration_rows import is_same, stored_hash, stored_name
 from mcc.core.migration_work import groups, recorded, to_run
-from mcc.core.postgres_sql import is_concurrent, may_commit_inside
+from mcc.core.postgres_sql import drops, invalid_indexes, is_concurrent, may_commit_inside
 from mcc.errors import MigrationFailed
 from mcc.host import postgres_lock
 from mcc.host.postgres_errors import LOCK, TRY_AGAIN
@@ -93,7 +93,8 @@ class Run:
         if problem is not None:
             raise MigrationFailed(f"{self._name}: {problem}")
         if todo and found.invalid:
-            raise invalid_indexes(self._name, found.invalid)
+            message, help = invalid_indexes(found.invalid)
+            raise MigrationFailed(f"{self._name}: {message}", help=help)
 
     def _group(self, group: Sequence[Migration]) -> tuple[str, ...]:
         if all(each.transaction for each in group):
@@ -157,7 +158,7 @@ class Run:
                 raise
             raise MigrationFailed(
                 f"{error.message}; it left an invalid index behind: {', '.join(left)}",
-                help=f"{_drops(left)} then put right what was wrong, and deploy again",
+                help=f"{drops(left)} then put right what was wrong, and deploy again",
                 log=error.log,
             ) from error
 
@@ -255,18 +256,6 @@ class Run:
             return rows
         make_table(self._session, schema, self._tracking, rows.columns)
         return read_rows(self._session, schema, self._tracking)
-
-
-def invalid_indexes(name: str, indexes: Sequence[str]) -> MigrationFailed:
-    """An index that counts as there and is not used: IF NOT EXISTS would pass over it."""
-    return MigrationFailed(
-        f"{name}: {', '.join(indexes)} is invalid: a CREATE INDEX CONCURRENTLY failed and left it behind",
-        help=f"{_drops(indexes)} then deploy again",
-    )
-
-
-def _drops(indexes: Sequence[str]) -> str:
-    return " ".join(f"DROP INDEX CONCURRENTLY {name};" for name in indexes)
 
 
 def _names(todo: Sequence[Migration]) -> tuple[str, ...]:

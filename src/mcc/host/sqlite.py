@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from mcc.errors import MigrationFailed
-from mcc.host import sqlite_look
+from mcc.host import sqlite_look, sqlite_sizes
 from mcc.host.database_ports import Each
 from mcc.host.sqlite_errors import failed
 from mcc.host.sqlite_many import in_threads
 from mcc.host.sqlite_place import Place, identity, make, place_of
 from mcc.host.sqlite_run import bring_forward, write_rows
+from mcc.host.sqlite_scratch import rehearse, template
 from mcc.model.database import Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
@@ -25,6 +26,9 @@ class SqliteDatabases:
 
     def look(self, target: SqliteDatabase, tracking: Tracking) -> Found:
         return sqlite_look.look(target.path, tracking)
+
+    def sizes(self, target: SqliteDatabase, tables: Sequence[str]) -> dict[str, int]:
+        return sqlite_sizes.sizes(target.path, tables)
 
     def migrate(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How) -> tuple[str, ...]:
         """Apply what is pending; see the port. On failure the database is as it was."""
@@ -38,12 +42,25 @@ class SqliteDatabases:
             return write_rows(connection, target.path, migrations, how, check)
 
     def migrate_all(
-        self, targets: Sequence[SqliteDatabase], migrations: Sequence[Migration], how: How, scratch: Path, each: Each
+        self,
+        targets: Sequence[SqliteDatabase],
+        migrations: Sequence[Migration],
+        how: How,
+        scratch: Path | None,
+        each: Each,
     ) -> None:
-        in_threads(targets, lambda target, stop: _migrate(target, migrations, how, stop), each)
+        new = [target for target in targets if not target.path.exists()]
+        with template(new, migrations, how, scratch) as whole:
+
+            def work(target: SqliteDatabase, stop: threading.Event) -> tuple[str, ...]:
+                if whole is not None and whole.give(target):
+                    return whole.names
+                return _migrate(target, migrations, how, stop)
+
+            in_threads(targets, work, each)
 
     def rehearse(self, target: SqliteDatabase, migrations: Sequence[Migration], how: How, scratch: Path) -> None:
-        return None
+        rehearse(target, migrations, how, scratch)
 
 
 def _migrate(

@@ -141,7 +141,7 @@ def make(place: Place) -> Made:
     if place.size is not None:
         return made
     try:
-        _make_folders(Path(place.path).parent, made)
+        make_folders(Path(place.path).parent, made.folders)
         _make_file(place.path, made)
     except OSError as error:
         made.discard()
@@ -152,16 +152,17 @@ def make(place: Place) -> Made:
     return made
 
 
-def _make_folders(folder: Path, made: Made) -> None:
+def make_folders(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, writable for their group; ``made`` gets those that were missing."""
     if folder.is_dir():
         return
-    _make_folders(folder.parent, made)
+    make_folders(folder.parent, made)
     try:
         folder.mkdir()
     except FileExistsError:  # somebody else was faster
         return
-    made.folders.append(folder)
-    _allow_group(folder, _FOLDER_MODE)
+    made.append(folder)
+    allow_group(folder, _FOLDER_MODE)
 
 
 def _make_file(path: str, made: Made) -> None:
@@ -172,12 +173,12 @@ def _make_file(path: str, made: Made) -> None:
     found = os.fstat(descriptor)
     os.close(descriptor)
     made.file = (found.st_dev, found.st_ino)
-    _allow_group(Path(path), _FILE_MODE)
+    allow_group(Path(path), _FILE_MODE)
 
 
-def _allow_group(path: Path, mode: int) -> None:
-    """The umask decides for others, not for the group; a set-gid bit stays."""
-    have = stat.S_IMODE(path.lstat().st_mode)
+def allow_group(path: Path, mode: int) -> None:
+    """The umask decides for others, not for the group; a set-gid bit stays. ``path`` is ours, and no link."""
+    have = stat.S_IMODE(path.stat().st_mode)
     wanted = have | (mode & stat.S_IRWXG)
     if wanted != have:
         path.chmod(wanted)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mcc.core.migration_work import groups, recorded, to_run
+from mcc.core.migration_work import groups, recorded, still_to_run, to_run
 from mcc.core.sql import first_word, pragma
 from mcc.errors import MigrationFailed
 from mcc.host.sqlite_foreign_keys import refuse_new, violations
@@ -110,8 +110,7 @@ class _Run:
 
     def _still(self, group: Sequence[Migration]) -> tuple[Migration, ...]:
         """Those of a group that are still to be run, read while nobody else can be at work."""
-        todo = {(each.role, each.name) for each in to_run(self._migrations, self._look(), self._how)}
-        return tuple(each for each in group if (each.role, each.name) in todo)
+        return still_to_run(group, self._look())
 
     def _together(self, group: Sequence[Migration]) -> tuple[str, ...]:
         """Files that are one transaction, and their rows."""

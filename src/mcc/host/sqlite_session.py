@@ -21,7 +21,7 @@ _DENIED = {
     sqlite3.SQLITE_ATTACH: "ATTACH",
     sqlite3.SQLITE_DETACH: "DETACH",
 }
-_OF_VACUUM = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)  # it works by them inside
+_OF_VACUUM = (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)  # it works by them
 _TEMPORARY = frozenset(
     {sqlite3.SQLITE_CREATE_TEMP_TABLE, sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_CREATE_TEMP_TRIGGER}
 )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # imported late: only a tool that is built needs it, and it i
 
 _PACKAGE = Path(__file__).parents[1]
 _DISTRIBUTION = "mcc-deploy"
-_EXTRAS = ("supervisor",)  # taken along where installed: the embedded service manager
+# Taken along where installed: the embedded service manager, the driver of PostgreSQL.
+_EXTRAS = ("supervisor", "psycopg", "psycopg-binary")
 _PARTS = ("__pycache__", "notes")  # bytecode is made anew; the demo's application stays behind
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from mcc.engine.codec import Kinds, kinds_of
+from mcc.steps.alembic import FurnishRoom, RunAlembic
+from mcc.steps.backup import BackUpDatabases
+from mcc.steps.backup_keep import PromoteSet, PruneSets
+from mcc.steps.clone import CopySource, PutClone
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
+from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.migrate import MigrateDatabases
@@ -13,6 +18,8 @@ from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.record_migrations import RecordMigrations
+from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
 
@@ -20,7 +27,10 @@ from mcc.steps.smoke import SmokeTest
 def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
+        BackUpDatabases, PromoteSet, PruneSets,
+        CopySource, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
+        FurnishRoom, RunAlembic,
         BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateDatabases, Own,
-        PlaceComponent, ProbeModule, Prune, RecordLive, RemoveFiles, RemoveLeftovers, ReplaceFiles, RestartServices,
-        ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
+        PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
+        RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
     )  # fmt: skip

@@ -124,7 +124,7 @@ def conclude(
         seconds=round(host.clock.monotonic() - started, 2),
         release=release.name if release else "",
         code=_code_words(site, host, outcome, release),
-        databases=str(outcome.facts.get("databases", "as before")),
+        databases=_database_words(outcome),
         error="" if outcome.result == "done" else error,
         todo=(*outcome.todo, *_left_running(outcome)),
     )
@@ -136,6 +136,13 @@ def _note_failure(site: Site, host: Host, release: Release, error: str) -> None:
             append_line(host.files, site.ledger, ledgers.failed_line(release, error), 0o644)
     except OSError as problem:
         host.listener.warn(f"{site.ledger} could not be written: {problem}")
+
+
+def _database_words(outcome: Outcome) -> str:
+    """How far databases are from where they were, before and behind the cut-over."""
+    before, after = (str(outcome.facts.get(key, "as before")) for key in ("databases", "databases after"))
+    behind = f"{after} behind the cut-over" if after != "as before" else ""
+    return ", ".join(words for words in (before if before != "as before" else "", behind) if words) or "as before"
 
 
 def _code_words(site: Site, host: Host, outcome: Outcome, release: Release | None) -> str:

@@ -9,7 +9,7 @@ from mcc.core import ledger as ledgers
 from mcc.core.layout import Site
 from mcc.engine.journal_file import JournalFile
 from mcc.engine.run import Engine, as_mcc_error
-from mcc.errors import SiteError, StepError
+from mcc.errors import SiteError, SiteLocked, StepError
 from mcc.host.ports import Host
 from mcc.host.toolbox import Tool
 from mcc.model.event import RunStarted, Warned
@@ -28,7 +28,8 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
             prepare(host, run)  # a run that cannot be leaves no folder behind
             host.files.make_folder(work.site.own)
     with contextlib.ExitStack() as held:
-        lock = _lock_all(work, host, run, hands, held)
+        with nothing_changed():
+            lock = _lock_all(work, host, run, hands, held)
         recover_all(work.site, hands, lock, f"it died, and the next {work.action} found it")
         with nothing_changed():
             host = hands.host(work.site, work.services, run, lock)
@@ -59,9 +60,18 @@ def _lock_all(work: Work, host: Host, run: str, hands: Hands, held: contextlib.E
     locks: dict[Site, Lock] = {}
     for site in sorted({work.site, *work.held_too}, key=lambda site: str(site.base)):
         if site == work.site or host.files.kind(site.own) == "folder":
-            locks[site] = hands.lock(site, holder)
+            locks[site] = _lock(site, work, hands, holder)
             held.callback(locks[site].release)
     return locks[work.site]
+
+
+def _lock(site: Site, work: Work, hands: Hands, holder: dict[str, object]) -> Lock:
+    try:
+        return hands.lock(site, holder)
+    except SiteLocked as error:
+        if not work.held_too:
+            raise
+        raise SiteLocked(f"{site.base}: {error.message}", help=error.help) from error
 
 
 def _holder(work: Work, host: Host, run: str) -> dict[str, object]:

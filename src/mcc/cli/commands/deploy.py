@@ -1,23 +1,74 @@
-"""``mcc deploy``."""
+"""``mcc deploy``: the deploy, or the operation that a stage is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.plan import show_plan
+from mcc.core.stages import find_stage, operation
 from mcc.deploy.request import read_request
 from mcc.deploy.run import deploy, plan_deploy
+from mcc.errors import UsageError
 from mcc.host.early import EarlyInterpreter
+from mcc.host.settings import read_config
+
+Operation: TypeAlias = Callable[[Path, str, bool, str, Mapping[str, str]], int]
+"""Output folder, stage, whether only to plan, format, parameters of the command line; the exit code."""
 
 
-def run_deploy(output: Path, stage: str, plan_only: bool, format: str, early: EarlyInterpreter | None = None) -> int:
-    """Plan or deploy what is in ``output``; the answer is the exit code."""
-    request = read_request(output.resolve(), stage)
+def run_deploy(
+    output: Path,
+    stage: str,
+    plan_only: bool,
+    format: str,
+    early: EarlyInterpreter | None = None,
+    params: Sequence[str] = (),
+) -> int:
+    """Plan or do what the stage is; the answer is the exit code."""
+    output, parameters = output.resolve(), parameters_of(params)
+    found = _operation(output, stage, parameters)
+    if found is not None:
+        return found(output, stage, plan_only, format, parameters)
+    request = read_request(output, stage)
+    if parameters:
+        raise UsageError("--param is for operations; a deploy is said by its files", help="take it out")
     hands = RealHands(screen_for(format), early)
     if plan_only:
         situation, plan = plan_deploy(request, hands)
         show_plan(situation, plan, format)
         return 0
     return deploy(request, hands)
+
+
+def parameters_of(params: Sequence[str]) -> dict[str, str]:
+    """``KEY=VALUE`` of the command line. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in params:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--param {text} is not KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def _operation(output: Path, stage: str, parameters: Mapping[str, str]) -> Operation | None:
+    """What does the work of a stage that is no deploy; None: it deploys, or nobody here does it."""
+    found = find_stage(read_config(output), stage)
+    what = operation(found.name, {**found.parameters, **parameters})
+    if what == "db-backup":
+        from mcc.cli.commands.backup import run_backup_stage
+
+        return run_backup_stage
+    if what == "db-restore":
+        from mcc.cli.commands.restore import run_restore_stage
+
+        return run_restore_stage
+    if what == "clone":
+        from mcc.cli.commands.clone import run_clone_stage
+
+        return run_clone_stage
+    return None

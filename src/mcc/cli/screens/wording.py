@@ -10,7 +10,8 @@ from mcc.model.event import RecoveryStarted, RunEnded, RunStarted, StepFailed
 def opening(event: RunStarted) -> Iterator[str]:
     """What is about to happen."""
     yield f"{event.action} {event.stage} -> {event.site}"
-    yield f"{event.build or 'no build information'} becomes {event.release}"
+    becomes = f" becomes {event.release}" if event.release else ""
+    yield f"{event.build or 'no build information'}{becomes}"
 
 
 def recovery(event: RecoveryStarted) -> str:

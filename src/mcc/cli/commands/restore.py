@@ -1,0 +1,42 @@
+"""``mcc restore``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mcc.cli.hands import RealHands
+from mcc.cli.screens.choose import screen_for
+from mcc.cli.screens.run_plan import show_run_plan
+from mcc.errors import UsageError
+from mcc.operations.restore import RestoreRequest, plan_restore, restore
+from mcc.operations.site import asked_by_site, asked_by_stage
+
+
+def run_restore(
+    stage: str | None, site: Path | None, output: Path, set: str | None, databases: Sequence[str], plan: bool,
+    format: str,
+) -> int:  # fmt: skip
+    """Restore, or show what would be done; the exit code."""
+    if (stage is None) == (site is None):
+        raise UsageError("which site?", help="--site DIR, or --stage S in an output folder")
+    asked = asked_by_site(site) if site else asked_by_stage(output.resolve(), str(stage))
+    named = set or asked.parameters.get("from")
+    return _run(RestoreRequest(asked, str(named) if named else None, tuple(databases)), plan, format)
+
+
+def run_restore_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
+    """The stage operation ``db-restore``."""
+    asked = asked_by_stage(output.resolve(), stage, parameters)
+    names = [name for name in str(asked.parameters.get("databases", "")).replace(",", " ").split() if name]
+    named = asked.parameters.get("from")
+    return _run(RestoreRequest(asked, str(named) if named else None, tuple(names)), plan_only, format)
+
+
+def _run(request: RestoreRequest, plan_only: bool, format: str) -> int:
+    hands = RealHands(screen_for(format))
+    if not plan_only:
+        return restore(request, hands)
+    asked = request.asked
+    show_run_plan("restore", asked.stage, str(asked.site.base), plan_restore(request, hands), asked.masker, format)
+    return 0
