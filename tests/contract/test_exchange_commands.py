@@ -306,3 +306,17 @@ def test_one_postgresql_database_is_not_cloned_onto_itself(postgres_output: tupl
     said = mcc(output, "clone", "--stage", "clone-prod-to-dev", code=2)
     assert "is the source's own database" in said
     assert cluster.run(prod, "SELECT count(*) FROM people") == [(2,)]
+
+
+def test_nothing_is_left_in_the_file_of_what_the_sql_removed_or_production_had_removed(output: Path) -> None:
+    """Free pages and the free parts of used ones still hold rows that are gone."""
+    secret = "a-very-personal-address@example.com"
+    people = ", ".join(f"('{secret}-{number}')" for number in range(2000))
+    run(database(output, "prod"), f"INSERT INTO people (mail) VALUES {people}; DELETE FROM people WHERE id % 3 = 0")
+    (output / "clone.sql").write_text("UPDATE people SET mail = 'x' WHERE mail LIKE 'a-very%';\n")
+    mcc(output, "clone", "--stage", "clone-prod-to-dev")
+    target = database(output, "dev")
+    assert run(target, "PRAGMA journal_mode") == [("wal",)]
+    run(target, "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"a-very-personal" not in target.read_bytes()
+    assert f"{secret}-7" in mails(database(output, "prod"))

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from fakes.exchanges import DEV, PROD, Exchange, data, ended, exchange
+from fakes.exchanges import DEV, OUT, PROD, Exchange, data, ended, exchange
 from fakes.hands import FakeHands
 from fakes.host import Killed
 
@@ -43,11 +43,18 @@ def unhealthy() -> Exchange:
     return made
 
 
+def with_sql() -> Exchange:
+    made = exchange(sql="hide.sql")
+    made.world.plant({f"{OUT}/hide.sql": b"UPDATE people SET mail = 'x';"})
+    return made
+
+
 SCENES: dict[str, Callable[[], Exchange]] = {
     "all as it should be": exchange,
     "a database is new": with_new_database,
     "services may not be stopped": without_rights,
     "a database is damaged": over_damage,
+    "the project's own SQL": with_sql,
 }
 
 

@@ -39,6 +39,12 @@ class FakeClones:
                 f"{target.name} has {len(names)} migrations, not the {len(contents.migrations)} of the copy"
             )
 
+    def compact(self, copy: Path, into: Path) -> None:
+        self._process.breathe()
+        self._process.tick("clones.compact", str(into), _failure)
+        self._files.scribble(into, self._files.read(copy), 0o600)
+        self._process.tick("clones.compact: written", str(into), _failure)
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

@@ -150,6 +150,13 @@ class Clones(Protocol):
         ...
 
     # effects
+    def compact(self, copy: Path, into: Path) -> None:
+        """Write an SQLite file that nobody else has into the new file ``into``, without what was deleted.
+
+        Free pages, and the rest of used ones, hold rows that are gone. Raises CopyFailed.
+        """
+        ...
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

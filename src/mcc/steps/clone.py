@@ -57,6 +57,10 @@ class CopySource:
     def _raw(self) -> Path:
         return self.copied.place.with_name(f"{self.copied.place.name}.raw")
 
+    @property
+    def _compact(self) -> Path:
+        return self.copied.place.with_name(f"{self.copied.place.name}.compact")
+
     def look(self, host: Host) -> Seen:
         return {}
 
@@ -64,13 +68,7 @@ class CopySource:
         self._remove(host)
         place = self.copied.place
         host.files.make_folder(place.parent, 0o700)
-        if self.script is None:
-            contents = self._copy(host, self.source, place)
-        else:
-            raw = self._copied_raw(host)
-            self._run_script(host, raw)
-            contents = self._copy(host, raw, place)
-            host.files.remove(raw.path)
+        contents = self._copy(host, self.source, place) if self.script is None else self._changed_copy(host, place)
         copier(host, self.source).verify(place, contents, self.tracking)
         host.files.write(self.copied.note, json.dumps(dataclasses.asdict(contents)).encode(), 0o600)
         return None
@@ -79,9 +77,15 @@ class CopySource:
         self._remove(host)
         return None
 
-    def _copied_raw(self, host: Host) -> SqliteDatabase:
+    def _changed_copy(self, host: Host, place: Path) -> Contents:
+        """A copy on which the script has run, and in which nothing is left of what it removed."""
         self._copy(host, self.source, self._raw)
-        return SqliteDatabase(self.source.name, self._raw)
+        self._run_script(host, SqliteDatabase(self.source.name, self._raw))
+        host.clones.compact(self._raw, self._compact)
+        host.files.remove(self._raw)
+        contents = self._copy(host, SqliteDatabase(self.source.name, self._compact), place)
+        host.files.remove(self._compact)
+        return contents
 
     def _copy(self, host: Host, source: Target, place: Path) -> Contents:
         def progress(done: int, total: int) -> None:
@@ -99,7 +103,7 @@ class CopySource:
             raise CopyFailed(message, help=error.help, log=error.log) from error
 
     def _remove(self, host: Host) -> None:
-        for path in (self.copied.place, self.copied.note, self._raw):
+        for path in (self.copied.place, self.copied.note, self._raw, self._compact):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 host.files.remove(path.with_name(path.name + suffix))
 
