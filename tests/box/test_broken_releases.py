@@ -115,9 +115,10 @@ def test_a_first_release_that_is_broken_leaves_nothing_live(new: Notes, outputs:
 
 
 def site(notes: Notes) -> dict[str, str]:
-    """The whole site but for what lives on: databases, logs, and mcc's own records."""
+    """The whole site but for what lives on: databases and their copies, logs, and mcc's own records."""
     tree = notes.box.tree(notes.base)
-    return {name: facts for name, facts in tree.items() if not name.startswith(("domains/", "logs/", ".mcc/"))}
+    lives_on = ("domains/", "backups", "logs/", ".mcc/")
+    return {name: facts for name, facts in tree.items() if not name.startswith(lives_on)}
 
 
 def told_by_mcc(result: Result) -> str:
