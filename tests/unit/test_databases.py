@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mcc.core.databases import completed, password, targets, url_of, with_password_file
 from mcc.core.layout import Site
 from mcc.core.pgpass import password_in, pgpass
+from mcc.host.settings import read_conf
 from mcc.model.conf import Conf, Database, Server
-from mcc.model.database import PostgresDatabase, SqliteDatabase
+from mcc.model.database import ALEMBIC, PostgresDatabase, SqliteDatabase, Tracking
 
 SITE = Site(Path("/srv/site"))
 
@@ -134,3 +135,21 @@ def test_an_address_that_mcc_makes_says_the_same_again(secret: str) -> None:
         url = url_of(target, secret)
         assert postgres(url) == dataclasses.replace(target)
         assert password(Database(url=url), {}) == secret
+
+
+@pytest.mark.parametrize(
+    ("lines", "tracking"),
+    [
+        ("MIGRATION_TOOL: alembic\n", ALEMBIC),
+        (
+            "MIGRATION_TOOL: alembic\nMIGRATION_TABLE: versions(version_num)\n",
+            Tracking("versions", "version_num", None),
+        ),
+        ("", Tracking()),
+    ],
+)
+def test_what_a_copy_promises_are_alembics_revisions_where_alembic_migrates(
+    tmp_path: Path, lines: str, tracking: Tracking
+) -> None:
+    (tmp_path / "conf.yml").write_text(f"REMOTE_BASE: /srv/x\nOWNERSHIP: none\nDATABASE: sqlite\n{lines}")
+    assert read_conf(tmp_path, "conf.yml").database.tracking == tracking
