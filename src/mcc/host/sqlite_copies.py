@@ -135,7 +135,7 @@ class _Copy:
         descriptor = new_file(plain)
         try:
             with opened(self.database, plain, self.deadline) as source:
-                page_size = int(source.connection.execute("PRAGMA page_size").fetchone()[0])
+                page_size = source.page_size
                 self._copy(source, plain, descriptor, max(1, _STEP // page_size))
             settle(descriptor, plain)
         except BaseException:
