@@ -544,10 +544,11 @@ def test_parameters_of_the_url_reach_the_server(postgres: Fresh) -> None:
     who = migration("001", "CREATE TABLE who AS SELECT current_setting('application_name') AS name")
     MCC.migrate(target, [who], QUICK)
     assert postgres.run("SELECT name FROM who") == [("mine",)]
-    wrong = replace(postgres.target(), options=(("async_fallback", "true"),))
-    error = failure(lambda: MCC.look(wrong, OWN))
-    assert "async_fallback" in error.message
-    assert "parameters of libpq" in error.help
+    for name in ("async_fallback", "autocommit", "context"):
+        wrong = replace(postgres.target(), options=((name, "true"),))
+        error = failure(lambda: MCC.look(wrong, OWN))  # noqa: B023 - called at once
+        assert f'invalid connection option "{name}"' in error.message
+        assert "parameters of libpq" in error.help
 
 
 def test_without_the_extra_one_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
