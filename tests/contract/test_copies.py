@@ -289,7 +289,7 @@ def test_a_wal_that_has_lost_its_index_is_read_and_no_index_is_made(place: Place
     assert place.beside() == before
 
 
-@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("mode", [pytest.param("delete", marks=pytest.mark.slow), "wal"])
 def test_beside_writers_it_ends_and_no_transaction_is_torn(place: Place, mode: str) -> None:
     make(place.database, mode=mode, rows=30000)
     with closing(sqlite3.connect(place.database)) as connection:
@@ -387,12 +387,6 @@ def test_a_rollback_database_that_is_never_left_alone_is_copied_in_one_step(
     monkeypatch.setattr("mcc.host.sqlite_copies._STEP", 4096)
     make(place.database, mode="delete", rows=2000)
     begun = []
-
-    def write(done: int, total: int) -> None:
-        if done < total:
-            begun.append(done)
-            with closing(sqlite3.connect(place.database, isolation_level=None, timeout=5)) as connection:
-                connection.execute("UPDATE notes SET text = text || '.' WHERE id = 1")
 
     # In this very process, a closed connection would let go of the lock that the copy holds.
     code = """

@@ -175,7 +175,7 @@ class _Copy:
                 raise held(self.database, self.deadline)
             return
         self._last = time.monotonic()
-        if done < self._most and step > 0:
+        if done <= self._most and step > 0:  # also as far as before: it had begun again
             self._beginnings += 1
             if self._beginnings > _BEGINNINGS:
                 raise _Restless
