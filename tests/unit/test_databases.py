@@ -51,12 +51,19 @@ def test_an_address_over_the_socket() -> None:
         (Database("postgresql", url="postgresql://h"), "names no database"),
         (Database("postgresql", url="postgresql://u:hidden/word@h/db"), "its port is no number"),
         (Database("postgresql", url="postgresql://[::1/db"), "cannot be read"),
+        (Database("postgresql", url="postgresql://h/db?sslpassword=hidden"), "sslpassword cannot stand in the address"),
     ],
 )
 def test_an_address_that_is_none_is_refused_without_quoting_a_password(database: Database, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as found:
         targets(conf(database), SITE)
     assert "hidden" not in str(found.value)
+
+
+def test_a_password_file_of_the_users_own_may_stand_in_the_address() -> None:
+    assert postgres("postgresql://h/db?passfile=/home/deploy/other.pgpass").password_file == Path(
+        "/home/deploy/other.pgpass"
+    )
 
 
 def test_schemas_are_tenants_of_one_database() -> None:
