@@ -308,6 +308,7 @@ def test_a_reader_behind_a_waiting_alter_gets_on_when_the_alter_gives_up(postgre
     """
     MCC.migrate(postgres.target(), [ONE], QUICK)
     old, new, watch = postgres.connect(), postgres.connect(), postgres.connect()
+    new.execute("SET statement_timeout = '60 s'")  # a failure here ends, too
     old.execute("BEGIN")
     old.execute("SELECT * FROM one")
     errors: list[MigrationFailed] = []
@@ -319,7 +320,7 @@ def test_a_reader_behind_a_waiting_alter_gets_on_when_the_alter_gives_up(postgre
     migrator.start()
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
     while watch.execute(waiting).fetchone() == (0,) and migrator.is_alive():
-        pass
+        time.sleep(0.005)
     assert new.execute("SELECT id FROM one").fetchall() == [(1,)]
     assert old.info.transaction_status.name == "INTRANS", "the old reader has been there all the time"
     migrator.join()
@@ -339,7 +340,7 @@ def test_what_runs_when_a_signal_comes_is_ended_on_the_server(postgres: Fresh) -
 
     def interrupt() -> None:
         while watch.execute(running).fetchone() == (0,):
-            pass
+            time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     def handle(number: int, frame: object) -> None:
@@ -411,7 +412,7 @@ def test_concurrently_waits_for_older_transactions_longer_than_lock_timeout(post
         "AND now() - query_start > interval '0.3 s'"
     )
     while watch.execute(waits).fetchone() == (0,) and thread.is_alive():
-        pass
+        time.sleep(0.005)
     old.execute("COMMIT")
     thread.join()
     assert names == [(INDEX.name,)]
