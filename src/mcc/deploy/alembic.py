@@ -80,14 +80,16 @@ class PlannedAlembic:
 
 
 def uses_alembic(request: Request, component: Component | None, files: Files) -> bool:
-    """Whether the conf says so, or the release's migrations are alembic's and the conf says which database."""
+    """Whether the conf says so, or says which database it is and the release's migrations are alembic's."""
     database = request.conf.database
     if component is None or database.kind in (None, "none"):
         return False
     if database.tool is not None:
         return database.tool == "alembic"
     source = migrations_source(request, component)
-    return source is not None and files.kind(source[1]) == "folder" and is_alembic(files, source[1])
+    if source is not None and files.kind(source[1]) == "folder":
+        return is_alembic(files, source[1])
+    return database.kind == "postgresql" and _ini(request, files) is not None
 
 
 def plan_alembic(
