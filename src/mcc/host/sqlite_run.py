@@ -121,7 +121,8 @@ class _Run:
         self._apply(todo)
         rows = recorded(todo, self._migrations)
         add_rows(self._session, self._how.tracking, rows, self._migrations)
-        self._session.patiently("COMMIT")
+        # Much of what files do reaches the disk only here.
+        self._session.patiently("COMMIT", _span(todo))
         self._journal = ""
         return tuple(each.name for each in rows)
 
@@ -182,6 +183,12 @@ class _Run:
             for setting in _RESET:
                 session.execute(f"PRAGMA {setting}=OFF", file)
         session.watch.temporary = session.watch.pragmas = False
+
+
+def _span(files: Sequence[Migration]) -> str:
+    """A few files by their names, many by the first and the last."""
+    names = [each.file for each in files]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}"
 
 
 def _is_alone(group: Sequence[Migration]) -> bool:
