@@ -63,7 +63,8 @@ def run(tmp_path: Path, size: str, count: int, scratch: str, *texts: str) -> lis
     for number, text in enumerate(texts, 1):
         (tmp_path / f"{number}.sql").write_text(text)
         steps.append(f"cp {tmp_path}/{number}.sql {files}")
-        steps.append(f"{sys.executable} {tmp_path}/script.py {base} {files} {count} {scratch} > {tmp_path}/said 2> {tmp_path}/rest")
+        script = f"{sys.executable} {tmp_path}/script.py {base} {files} {count} {scratch}"
+        steps.append(f"{script} > {tmp_path}/said 2> {tmp_path}/rest")
     shell = " && ".join([f"mount -t tmpfs -o size={size} tmpfs {base}", *steps])
     subprocess.run(["unshare", "-m", "sh", "-c", shell], check=True)
     return (tmp_path / "said").read_text().splitlines()
