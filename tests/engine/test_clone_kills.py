@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from fakes.exchanges import DEV, OUT, PROD, Exchange, data, ended, exchange
 from fakes.hands import FakeHands
 from fakes.host import Killed
+from mcc.model.conf import Server
 
 FULL = bool(os.environ.get("MCC_FULL"))
 
@@ -49,12 +51,20 @@ def with_sql() -> Exchange:
     return made
 
 
+def from_another_server() -> Exchange:
+    made = exchange(parameters={"source": "ssh"})
+    made.source = dataclasses.replace(made.source, server=Server(PROD, "deploy", ("far.example.com",)))
+    made.world.commands.programs["ssh"] = "/usr/bin/ssh"
+    return made
+
+
 SCENES: dict[str, Callable[[], Exchange]] = {
     "all as it should be": exchange,
     "a database is new": with_new_database,
     "services may not be stopped": without_rights,
     "a database is damaged": over_damage,
     "the project's own SQL": with_sql,
+    "from another server": from_another_server,
 }
 
 

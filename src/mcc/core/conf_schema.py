@@ -170,7 +170,9 @@ class ConfFile(BaseModel):
     MIGRATION_TABLE: f.TrackingTable | None = Field(
         None, description="The table that holds what was applied, if it is the project's own: table(name, checksum)."
     )
-    MIGRATE_OFFLINE: f.Flag = Field(False, description="Whether services and cron jobs stand still while databases are migrated.")
+    MIGRATE_OFFLINE: f.Flag = Field(
+        False, description="Whether services and cron jobs stand still while databases are migrated."
+    )
     SCHEMA_SQL: f.RelativePath | None = Field(None, description="A file of SQL that starts a new database.")
     ALWAYS_SQL: f.RelativePath | None = Field(None, description="A file of SQL that is run at every deploy.")
 

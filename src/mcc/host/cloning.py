@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mcc.errors import CopyFailed
 from mcc.host.content import compare, postgres_content, sqlite_content
 from mcc.host.copy_files import discard, new_file
+from mcc.host.copy_stream import fetch
 from mcc.host.ports import Commands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
 from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
@@ -38,6 +39,11 @@ class RealClones:
         else:
             rows, names = sqlite_content(target, tracking)
         compare(target, contents, rows, names, exact)
+
+    def fetch(
+        self, words: Sequence[str], folder: Path, on_bytes: Callable[[int], None]
+    ) -> dict[str, tuple[Path, Contents]]:
+        return fetch(words, folder, on_bytes)
 
     def compact(self, copy: Path, into: Path) -> None:
         os.close(new_file(into))  # SQLite writes into an empty file that is there, and keeps its mode

@@ -29,6 +29,10 @@ class SourceCopy:
         """Where the contents are written down."""
         return self.place.with_name(f"{self.place.name}.json")
 
+    def write_note(self, host: Host, contents: Contents) -> None:
+        """Write down what is in it."""
+        host.files.write(self.note, json.dumps(dataclasses.asdict(contents)).encode(), 0o600)
+
     def contents(self, host: Host) -> Contents:
         """What is in it, as it was written down. Raises CopyFailed."""
         try:
@@ -36,6 +40,49 @@ class SourceCopy:
             return Contents(**{**data, "migrations": tuple(data["migrations"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise CopyFailed(f"{self.note} cannot be read, so that {self.place} is worth nothing: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSources:
+    """Have another server send copies of its databases, and read them back.
+
+    ``words`` is the command whose output they are. ``wanted`` are the names, and where each copy goes.
+    ``server`` is its name for the reader.
+    """
+
+    words: tuple[str, ...]
+    server: str
+    folder: Path
+    wanted: tuple[tuple[str, SourceCopy], ...]
+    tracking: Tracking = field(default_factory=Tracking)
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        host.files.remove_tree(self.folder)
+        host.files.make_folder(self.folder, 0o700)
+        came = 0
+
+        def progress(count: int) -> None:
+            nonlocal came
+            came += count
+            host.listener.progress(came // 1_000_000, 0, f"MB from {self.server}")
+
+        found = host.clones.fetch(self.words, self.folder, progress)
+        for name, copied in self.wanted:
+            if name not in found:
+                raise CopyFailed(f"{self.server} sent no copy of {name}", help="is its mcc the same as here?")
+            place, contents = found[name]
+            port = host.sqlite_copies if contents.kind == "sqlite" else host.postgres_copies
+            port.verify(place, contents, self.tracking)
+            host.files.rename(place, copied.place)
+            copied.write_note(host, contents)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        host.files.remove_tree(self.folder)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +117,7 @@ class CopySource:
         host.files.make_folder(place.parent, 0o700)
         contents = self._copy(host, self.source, place) if self.script is None else self._changed_copy(host, place)
         copier(host, self.source).verify(place, contents, self.tracking)
-        host.files.write(self.copied.note, json.dumps(dataclasses.asdict(contents)).encode(), 0o600)
+        self.copied.write_note(host, contents)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
