@@ -61,6 +61,7 @@ def write_rows(
     session = Session(connection, database, how.wait, threading.Event())
     with session.watched():
         session.patiently("BEGIN IMMEDIATE")
+        session.share()
         check()
         written = set_rows(session, how.tracking, migrations)
         session.patiently("COMMIT")
@@ -116,6 +117,7 @@ class _Run:
         """Files that are one transaction, and their rows."""
         self._set_journal(group)
         self._session.patiently("BEGIN IMMEDIATE")
+        self._session.share()
         self._check()
         todo = self._still(group)
         self._apply(todo)
@@ -136,6 +138,7 @@ class _Run:
             for statement in migration.statements:
                 session.watch.vacuum = first_word(statement.sql) == "VACUUM"
                 session.patiently(statement.sql, f"{migration.file}:{statement.line}")
+                session.share()
         session.watch.pragmas = True
         self._tidy(migration.file)
         session.patiently("BEGIN IMMEDIATE")
@@ -168,6 +171,7 @@ class _Run:
             setting = pragma(statement.sql)
             if setting is None or setting[0] not in _OUTSIDE:
                 self._session.execute(statement.sql, f"{migration.file}:{statement.line}")
+        self._session.share()  # a rollback journal is made by the first write
         self._tidy(migration.file)
 
     def _tidy(self, file: str) -> None:
