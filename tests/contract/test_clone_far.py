@@ -16,7 +16,8 @@ import pytest
 from mcc.core import ledger
 from mcc.core.remote import ssh_words
 from mcc.errors import CopyFailed
-from mcc.host.copy_stream import Sender, fetch
+from mcc.host.copy_fetch import fetch
+from mcc.host.copy_stream import Sender
 from mcc.host.sqlite_copies import SqliteCopies
 from mcc.model.conf import Server
 from mcc.model.database import Contents, SqliteDatabase

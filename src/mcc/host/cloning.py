@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mcc.errors import CopyFailed
 from mcc.host.content import compare, postgres_content, sqlite_content
+from mcc.host.copy_fetch import fetch
 from mcc.host.copy_files import discard, new_file
-from mcc.host.copy_stream import fetch
 from mcc.host.ports import Commands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
 from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
