@@ -189,5 +189,4 @@ class PutClone:
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         stop_all(host, self.stopped)
-        put_kept_back(host, self.target, self.kept)
-        return {"databases": "as before"}
+        return {"databases": put_kept_back(host, self.target, self.kept)}
