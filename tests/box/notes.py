@@ -178,9 +178,9 @@ class Notes:
         return self.box.exec(["sqlite3", f"{self.base}/{database}", query], "root").stdout.splitlines()
 
     def facts(self, *without: str) -> dict[str, str]:
-        """The whole site but for what lives on: databases, logs, and what else is named."""
-        tree = self.box.tree(self.base)
-        return {name: facts for name, facts in tree.items() if not name.startswith(("domains/", "logs/", *without))}
+        """The whole site but for what lives on: databases and their copies, logs, and what else is named."""
+        lives_on = ("domains/", "backups", "logs/", *without)
+        return {name: facts for name, facts in self.box.tree(self.base).items() if not name.startswith(lives_on)}
 
     def starts(self) -> dict[str, str]:
         """Each unit with the id that systemd gave to its last start."""

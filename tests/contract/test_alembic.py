@@ -171,6 +171,16 @@ def test_the_configuration_may_stand_in_pyproject(project: Project, postgres: Fr
     assert version(postgres) == ["a1"]
 
 
+def test_a_folder_elsewhere_is_found_by_alembic_ini(project: Project, postgres: Fresh) -> None:
+    (project.output / "shared" / "db").mkdir(parents=True)
+    (project.output / "migrations").rename(project.output / "shared" / "db" / "alembic")
+    project.ini(project.output, "%(here)s/shared/db/alembic", ".")
+    project.conf(*postgres_lines(postgres, "DOMAINS: [a.example.com]"))
+    assert "alembic upgrade head, 1 pending" in project.good_deploy("--plan")
+    project.good_deploy()
+    assert version(postgres) == ["a1"]
+
+
 def test_a_password_reaches_alembic_and_stands_nowhere(
     project: Project, postgres: Fresh, postgres_cluster: Cluster
 ) -> None:

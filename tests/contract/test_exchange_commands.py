@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -244,6 +245,44 @@ def test_lines_for_programs_say_the_same(output: Path) -> None:
     assert (events[-1]["exit_code"], events[-1]["databases"], events[-1]["code"]) == (0, "cloned", "not touched")
 
 
+def test_a_restore_that_is_killed_at_any_moment_is_before_or_after(output: Path) -> None:
+    """With all of its processes, by SIGKILL; the next command puts things right, and no copy is harmed."""
+    paths = [database(output, "prod", letter) for letter in "ab"]
+    for path in paths:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.executemany("INSERT INTO people (mail) VALUES (?)", [("x" * 800,)] * 3000)
+    mcc(output, "backup", "--stage", "prod")
+    after = [mails(path) for path in paths]
+    for path in paths:
+        run(path, "DELETE FROM people WHERE id > 2; INSERT INTO people (mail) VALUES ('since')")
+    before = [mails(path) for path in paths]
+    assert before != after
+    for number in range(12):
+        words = [sys.executable, "-m", "mcc", "restore", "--stage", "prod", "--from", _first_set(output)]
+        process = subprocess.Popen(words, cwd=output, start_new_session=True, stdout=subprocess.DEVNULL)
+        time.sleep(0.35 + 0.06 * number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        site = output.parent / "live" / "prod"
+        if (site / ".mcc").exists():
+            mcc(output, "recover", "--site", str(site))
+        found = [mails(path) for path in paths]
+        assert found in (before, after), number
+        assert [run(path, "PRAGMA integrity_check") for path in paths] == [[("ok",)]] * 2
+        if found == after:
+            for path in paths:
+                run(path, "DELETE FROM people WHERE id > 2; INSERT INTO people (mail) VALUES ('since')")
+            before = [mails(path) for path in paths]
+    mcc(output, "restore", "--stage", "prod", "--from", _first_set(output))
+    assert [mails(path) for path in paths] == after
+
+
+def _first_set(output: Path) -> str:
+    (made,) = (output.parent / "live" / "prod" / "backups" / "daily").iterdir()
+    return f"daily/{made.name}"
+
+
 # ---- PostgreSQL
 
 
@@ -306,3 +345,17 @@ def test_one_postgresql_database_is_not_cloned_onto_itself(postgres_output: tupl
     said = mcc(output, "clone", "--stage", "clone-prod-to-dev", code=2)
     assert "is the source's own database" in said
     assert cluster.run(prod, "SELECT count(*) FROM people") == [(2,)]
+
+
+def test_nothing_is_left_in_the_file_of_what_the_sql_removed_or_production_had_removed(output: Path) -> None:
+    """Free pages and the free parts of used ones still hold rows that are gone."""
+    secret = "a-very-personal-address@example.com"
+    people = ", ".join(f"('{secret}-{number}')" for number in range(2000))
+    run(database(output, "prod"), f"INSERT INTO people (mail) VALUES {people}; DELETE FROM people WHERE id % 3 = 0")
+    (output / "clone.sql").write_text("UPDATE people SET mail = 'x' WHERE mail LIKE 'a-very%';\n")
+    mcc(output, "clone", "--stage", "clone-prod-to-dev")
+    target = database(output, "dev")
+    assert run(target, "PRAGMA journal_mode") == [("wal",)]
+    run(target, "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"a-very-personal" not in target.read_bytes()
+    assert f"{secret}-7" in mails(database(output, "prod"))

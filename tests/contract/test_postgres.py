@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -308,6 +310,7 @@ def test_a_reader_behind_a_waiting_alter_gets_on_when_the_alter_gives_up(postgre
     """
     MCC.migrate(postgres.target(), [ONE], QUICK)
     old, new, watch = postgres.connect(), postgres.connect(), postgres.connect()
+    new.execute("SET statement_timeout = '60 s'")  # a failure here ends, too
     old.execute("BEGIN")
     old.execute("SELECT * FROM one")
     errors: list[MigrationFailed] = []
@@ -319,7 +322,7 @@ def test_a_reader_behind_a_waiting_alter_gets_on_when_the_alter_gives_up(postgre
     migrator.start()
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
     while watch.execute(waiting).fetchone() == (0,) and migrator.is_alive():
-        pass
+        time.sleep(0.005)
     assert new.execute("SELECT id FROM one").fetchall() == [(1,)]
     assert old.info.transaction_status.name == "INTRANS", "the old reader has been there all the time"
     migrator.join()
@@ -339,7 +342,7 @@ def test_what_runs_when_a_signal_comes_is_ended_on_the_server(postgres: Fresh) -
 
     def interrupt() -> None:
         while watch.execute(running).fetchone() == (0,):
-            pass
+            time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     def handle(number: int, frame: object) -> None:
@@ -411,7 +414,7 @@ def test_concurrently_waits_for_older_transactions_longer_than_lock_timeout(post
         "AND now() - query_start > interval '0.3 s'"
     )
     while watch.execute(waits).fetchone() == (0,) and thread.is_alive():
-        pass
+        time.sleep(0.005)
     old.execute("COMMIT")
     thread.join()
     assert names == [(INDEX.name,)]
@@ -442,7 +445,7 @@ def test_a_schema_file_starts_a_new_database_and_stands_for_what_it_includes(pos
     schema = migration("schema", "CREATE TABLE one (id int, body text)", role="schema", includes=(ONE.name,))
     always = migration("always", "CREATE OR REPLACE VIEW v AS SELECT id FROM one", role="always")
     files = [schema, ONE, TWO, always]
-    assert MCC.migrate(postgres.target(), files, QUICK) == (TWO.name,)
+    assert MCC.migrate(postgres.target(), files, QUICK) == (ONE.name, TWO.name), "all that got a row"
     assert set(MCC.look(postgres.target(), OWN).names) == {ONE.name, TWO.name}
     postgres.run("DROP VIEW v")
     assert MCC.migrate(postgres.target(), files, QUICK) == ()
@@ -544,10 +547,11 @@ def test_parameters_of_the_url_reach_the_server(postgres: Fresh) -> None:
     who = migration("001", "CREATE TABLE who AS SELECT current_setting('application_name') AS name")
     MCC.migrate(target, [who], QUICK)
     assert postgres.run("SELECT name FROM who") == [("mine",)]
-    wrong = replace(postgres.target(), options=(("async_fallback", "true"),))
-    error = failure(lambda: MCC.look(wrong, OWN))
-    assert "async_fallback" in error.message
-    assert "parameters of libpq" in error.help
+    for name in ("async_fallback", "autocommit", "context"):
+        wrong = replace(postgres.target(), options=((name, "true"),))
+        error = failure(lambda: MCC.look(wrong, OWN))  # noqa: B023 - called at once
+        assert f'invalid connection option "{name}"' in error.message
+        assert "parameters of libpq" in error.help
 
 
 def test_without_the_extra_one_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -586,3 +590,74 @@ def test_killed_in_the_middle_it_holds_nothing_and_nothing_is_changed(postgres: 
     process.wait()
     assert MCC.migrate(target, [ONE], How(wait=60)) == (ONE.name,)
     assert postgres.run("SELECT to_regclass('half')") == [(None,)]
+
+
+@pytest.mark.parametrize("transaction", [True, False])
+def test_a_server_that_ends_the_connection_is_said_and_nothing_is_half_done(postgres: Fresh, transaction: bool) -> None:
+    slow = migration("001", "CREATE TABLE half (id int);\nSELECT pg_sleep(60)", transaction=transaction)
+    watch = postgres.connect()
+    end = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"
+    )
+    errors: list[MigrationFailed] = []
+    thread = threading.Thread(
+        target=lambda: errors.append(failure(lambda: MCC.migrate(postgres.target(), [slow], QUICK)))
+    )
+    thread.start()
+    while watch.execute(end).fetchone() == (0,):
+        time.sleep(0.005)
+    thread.join()
+    assert "001.sql:2: terminating connection due to administrator command (SQLSTATE 57P01)" in errors[0].message
+    assert postgres.run("SELECT to_regclass('half') IS NULL") == [(transaction,)]
+    assert ("what 001.sql had done before this statement stays" in errors[0].message) is not transaction
+    assert MCC.look(postgres.target(), OWN).names == ()
+
+
+def test_a_server_that_takes_no_writes_is_said(postgres: Fresh) -> None:
+    """A standby, or a database that was made read-only."""
+    postgres.run(f'ALTER DATABASE "{postgres.name}" SET default_transaction_read_only = on')
+    error = failure(lambda: MCC.migrate(postgres.target(), [ONE], QUICK))
+    postgres.connect(options="-c default_transaction_read_only=off").execute(
+        f'ALTER DATABASE "{postgres.name}" RESET default_transaction_read_only'
+    )
+    assert "in a read-only transaction (SQLSTATE 25006)" in error.message
+    assert "name the primary" in error.help
+    assert MCC.look(postgres.target(), OWN).new
+
+
+def test_a_table_that_another_owns_is_said(postgres: Fresh, postgres_cluster: Cluster) -> None:
+    role(postgres_cluster, "tenant", "secret")
+    MCC.migrate(postgres.target(), [ONE], QUICK)
+    postgres.run("GRANT ALL ON SCHEMA public TO tenant; GRANT ALL ON migrations TO tenant")
+    file = Path("/run/x/pgpass")
+    target = postgres.target(user="tenant", password_file=file)
+    alter = migration("002", "ALTER TABLE one ADD more int")
+    error = failure(lambda: MCC.knowing({file: pgpass("secret")}).migrate(target, [ONE, alter], QUICK))
+    assert "002.sql:1: must be owner of table one (SQLSTATE 42501)" in error.message
+    assert "owner of the tables" in error.help
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")
+def test_a_full_disk_is_said_and_everything_is_as_it_was(postgres: Fresh, postgres_cluster: Cluster) -> None:
+    place = postgres_cluster.socket / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        place.rmdir()
+        pytest.skip("this machine cannot mount a disk in memory")
+    try:
+        shutil.chown(place, pwd.getpwuid(postgres_cluster.socket.stat().st_uid).pw_name)
+        postgres.run(f"CREATE TABLESPACE small LOCATION '{place}'")
+        big = migration(
+            "002", "CREATE TABLE big (t text) TABLESPACE small;\nINSERT INTO big SELECT repeat('x', 2000) FROM "
+            "generate_series(1, 5000);",
+        )  # fmt: skip
+        error = failure(lambda: MCC.migrate(postgres.target(), [ONE, big], QUICK))
+        assert "002.sql:2: could not extend file" in error.message
+        assert "(SQLSTATE 53100)" in error.message
+        assert "make room" in error.help
+        assert MCC.look(postgres.target(), OWN).new
+        postgres.run("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -228,3 +230,35 @@ def test_a_filled_schema_without_record_stops_the_deploy_until_it_is_adopted(pro
     assert adopted.returncode == 0, adopted.stdout + adopted.stderr
     assert project.deploy().returncode == 0
     assert project.database.run("SELECT name FROM migrations") == [("001_notes",)]
+
+
+def test_a_deploy_that_was_killed_is_recovered_with_the_password_of_its_run(
+    project: Project, postgres_cluster: Cluster
+) -> None:
+    """The recovery has neither the conf nor the environment of the deploy, and asks the database how far it is."""
+    if not _has_role(postgres_cluster):
+        postgres_cluster.role("deployer", PASSWORD)
+    project.database.run("GRANT ALL ON SCHEMA public TO deployer")
+    project.conf("DATABASE: postgresql")
+    url = postgres_cluster.url(project.database.name, "deployer", quote(PASSWORD, safe=""))
+    assert project.deploy(DATABASE_URL=url).returncode == 0
+    live = os.readlink(project.base / "current-api")
+    project.migration("002_slow.sql", "CREATE TABLE half (id int);\nSELECT pg_sleep(300);\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mcc", "deploy", "--stage", "prod"], cwd=project.output, start_new_session=True,
+        env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    watch = project.database.connect()
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(300)%' AND state = 'active'"
+    while watch.execute(running).fetchone() == (0,):
+        assert process.poll() is None
+        time.sleep(0.05)
+    (kept,) = (project.base / ".mcc" / "journal").glob("*.kept")
+    assert (kept / "pgpass").stat().st_mode & 0o777 == 0o600
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = project.mcc("recover", "--site", str(project.base))
+    assert "databases: as before" in done.stdout + done.stderr
+    assert os.readlink(project.base / "current-api") == live
+    assert project.database.run("SELECT to_regclass('half')") == [(None,)]
+    assert list((project.base / ".mcc" / "journal").iterdir()) == []

@@ -247,3 +247,12 @@ def test_the_password_comes_from_a_file_or_before_that_is_there_from_what_it_wil
     file.chmod(0o600)
     assert RealClones(RealCommands()).identity(target) == one != ""
     postgres.run(f'DROP ROLE "{app}"')
+
+
+def test_without_postgresqls_programs_it_says_what_to_install(
+    postgres: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CopyFailed, match="psql cannot be started") as caught:
+        PostgresReplacer(RealCommands()).identity(postgres.target())
+    assert "apt-get install postgresql-client" in caught.value.help

@@ -13,7 +13,7 @@ from mcc.errors import MigrationFailed
 from mcc.host.database_ports import SqliteMigrator
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files
-from mcc.model.database import How, SqliteDatabase, Tracking
+from mcc.model.database import Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
 
 real = pytest.importorskip("mcc.host.sqlite")
@@ -129,3 +129,60 @@ def test_a_folder_in_its_place(case: Case) -> None:
         case.applied()
     with pytest.raises(MigrationFailed):
         case.migrate([ONE])
+
+
+AFTER = Migration("005_after", "005_after.sql", (Statement("CREATE TABLE later (id)", 1),), phase="after")
+SCHEMA = Migration("schema", "schema.sql", (Statement("CREATE TABLE s (id)", 1),), role="schema", includes=(ONE.name,))
+
+
+def test_what_a_database_is_shows_in_the_look(case: Case) -> None:
+    target = SqliteDatabase("one", case.database)
+    assert case.sqlite.look(target, Tracking()) == Found(False)
+    assert case.sqlite.look(target, Tracking()).new
+    case.migrate([ONE])
+    found = case.sqlite.look(target, Tracking())
+    assert (found.exists, found.filled, found.tracked, found.new) == (True, True, True, False)
+
+
+def test_files_of_another_phase_wait_but_not_on_a_new_database(case: Case) -> None:
+    target, before = SqliteDatabase("one", case.database), How(phases=("before",), wait=1.0)
+    assert case.sqlite.migrate(target, [ONE, AFTER], before) == (ONE.name, AFTER.name)
+    again = SqliteDatabase("two", case.top / "two" / "data.db")
+    case.sqlite.migrate(again, [ONE], before)
+    assert case.sqlite.migrate(again, [ONE, AFTER, TWO], before) == (TWO.name,)
+    assert case.sqlite.migrate(again, [ONE, AFTER, TWO], How(phases=("after",), wait=1.0)) == (AFTER.name,)
+
+
+def test_a_schema_starts_a_new_database_and_stands_for_what_it_includes(case: Case) -> None:
+    assert case.migrate([SCHEMA, ONE, TWO]) == (ONE.name, TWO.name)
+    assert case.migrate([SCHEMA, ONE, TWO]) == ()
+
+
+def test_rows_are_written_without_running_anything(case: Case) -> None:
+    target = SqliteDatabase("one", case.database)
+    with pytest.raises(MigrationFailed, match="is not there"):
+        case.sqlite.record(target, [ONE], How(wait=1.0))
+    case.migrate([ONE])
+    assert case.sqlite.record(target, [TWO, BROKEN], How(wait=1.0)) == (TWO.name, BROKEN.name)
+    assert case.migrate([ONE, TWO, BROKEN]) == ()
+
+
+def test_one_that_fails_among_many_does_not_stop_the_others(case: Case) -> None:
+    targets = [SqliteDatabase(name, case.top / name / "data.db") for name in ("a", "b", "c", "d", "e")]
+    case.files.make_folder(case.top / "c" / "data.db")
+    answers: dict[str, object] = {}
+    case.sqlite.migrate_all(
+        targets, [ONE], How(wait=1.0), None, lambda target, answer: answers.update({target.name: answer})
+    )
+    assert isinstance(answers.pop("c"), MigrationFailed)
+    assert answers == dict.fromkeys("abde", (ONE.name,))
+
+
+def test_a_rehearsal_leaves_nothing_and_fails_as_the_real_thing(case: Case) -> None:
+    target, scratch = SqliteDatabase("one", case.database), case.top / "scratch"
+    case.migrate([ONE])
+    case.sqlite.rehearse(target, [ONE, TWO], How(wait=1.0), scratch)
+    with pytest.raises(MigrationFailed, match=r"data\.db: 004_broken\.sql"):
+        case.sqlite.rehearse(target, [ONE, BROKEN], How(wait=1.0), scratch)
+    assert case.applied() == (ONE.name,)
+    assert case.files.kind(scratch) == "absent"

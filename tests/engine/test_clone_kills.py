@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -9,9 +10,10 @@ from random import Random
 
 import pytest
 
-from fakes.exchanges import DEV, PROD, Exchange, data, ended, exchange
+from fakes.exchanges import DEV, OUT, PROD, Exchange, data, ended, exchange
 from fakes.hands import FakeHands
 from fakes.host import Killed
+from mcc.model.conf import Server
 
 FULL = bool(os.environ.get("MCC_FULL"))
 
@@ -43,11 +45,26 @@ def unhealthy() -> Exchange:
     return made
 
 
+def with_sql() -> Exchange:
+    made = exchange(sql="hide.sql")
+    made.world.plant({f"{OUT}/hide.sql": b"UPDATE people SET mail = 'x';"})
+    return made
+
+
+def from_another_server() -> Exchange:
+    made = exchange(parameters={"source": "ssh"})
+    made.source = dataclasses.replace(made.source, server=Server(PROD, "deploy", ("far.example.com",)))
+    made.world.commands.programs["ssh"] = "/usr/bin/ssh"
+    return made
+
+
 SCENES: dict[str, Callable[[], Exchange]] = {
     "all as it should be": exchange,
     "a database is new": with_new_database,
     "services may not be stopped": without_rights,
     "a database is damaged": over_damage,
+    "the project's own SQL": with_sql,
+    "from another server": from_another_server,
 }
 
 

@@ -234,3 +234,23 @@ def test_services_that_are_somebody_elses_are_named() -> None:
     assert scene.deploy(hands) == 0
     said = [event.text for event in hands.events if isinstance(event, Warned)]
     assert any("MIGRATE_OFFLINE: app.service cannot be stopped by mcc" in text for text in said)
+
+
+def test_postgresql_is_put_back_too() -> None:
+    scene = ready("answers 500")
+    database = dataclasses.replace(scene.conf.database, kind="postgresql", name="app", schemas=("one", "two"))
+    scene.conf = dataclasses.replace(scene.conf, database=database)
+    scene.world.postgres.applied = {("app", "one"): NAMES[:2], ("app", "two"): NAMES[:2]}
+    before, hands = dict(scene.world.postgres.applied), FakeHands(scene.world)
+    watched = scene.fork()
+    assert scene.deploy(hands) == 1
+    assert scene.world.postgres.applied == before
+    assert [event for event in hands.events if isinstance(event, RunEnded)][-1].databases == "as before"
+    ticks = [what for what, _ in scene.world.process.trace]
+    assert "postgres.migrate: committed" in ticks
+    for at in some(20, len(ticks), "postgres"):
+        killed = watched.fork(kill_at=at)
+        with pytest.raises(Killed):
+            killed.deploy()
+        recover(killed)
+        assert killed.world.postgres.applied == before, at

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from fakes.files import FakeFiles
@@ -38,6 +41,33 @@ class FakeClones:
             raise CopyFailed(
                 f"{target.name} has {len(names)} migrations, not the {len(contents.migrations)} of the copy"
             )
+
+    def fetch(
+        self, words: Sequence[str], folder: Path, on_bytes: Callable[[int], None]
+    ) -> dict[str, tuple[Path, Contents]]:
+        """The other server is this one: ``ssh … -- host 'mcc send --site BASE --database NAME …'``."""
+        self._process.breathe()
+        command = shlex.split(words[-1])
+        site = Path(command[command.index("--site") + 1])
+        names = [word for before, word in pairwise(command) if before == "--database"]
+        found = {}
+        for number, name in enumerate(names):
+            data = self._files.read(site / "domains" / name / "data.db")
+            place = folder / f"{number}.fetched"
+            self._process.tick("clones.fetch", str(place), _failure)
+            self._files.scribble(place, data[:1], 0o600)
+            self._process.tick("clones.fetch: half", str(place), _failure)
+            self._files.scribble(place, data, 0o600, synced=True)
+            on_bytes(len(data))
+            digest, content = hashlib.sha256(data).hexdigest(), tuple(json.loads(data))
+            found[name] = place, Contents("sqlite", len(data), digest, len(data), {}, content)
+        return found
+
+    def compact(self, copy: Path, into: Path) -> None:
+        self._process.breathe()
+        self._process.tick("clones.compact", str(into), _failure)
+        self._files.scribble(into, self._files.read(copy), 0o600)
+        self._process.tick("clones.compact: written", str(into), _failure)
 
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,

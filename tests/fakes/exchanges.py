@@ -52,13 +52,13 @@ class Exchange:
     source: Conf = field(default_factory=lambda: conf_of(PROD, "a.example.com", "b.example.com"))
     target: Conf = field(default_factory=lambda: conf_of(DEV, "a.dev.example.com", "b.dev.example.com"))
     confirm: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
     sql: str | None = None
 
     @property
     def request(self) -> CloneRequest:
-        return CloneRequest(
-            OUT, Stage("clone-prod-to-dev"), self.source, self.target, None, self.sql, self.confirm
-        )  # fmt: skip
+        stage = Stage("clone-prod-to-dev", parameters=self.parameters)
+        return CloneRequest(OUT, stage, self.source, self.target, None, self.sql, self.confirm)
 
     @property
     def site(self) -> Site:

@@ -35,6 +35,7 @@ BACKUPS = (f"{BASE}/backups", f"{BASE}/backups/*")
 def api_files(number: int, migrations: Sequence[str] = ()) -> dict[str, bytes | str | None]:
     """An output with a back end, of the release of that number."""
     return {
+        f"{OUT}/conf-prod.yml": b"REMOTE_BASE: %s\n" % str(BASE).encode(),
         f"{OUT}/api/main.py": b"release %d" % number,
         f"{OUT}/api/routes/notes.py": b"x" * number,
         f"{OUT}/shared/text.py": b"shared",

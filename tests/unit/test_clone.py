@@ -12,6 +12,7 @@ from fakes.hands import FakeHands
 from mcc.errors import BranchRefused, ConfigError, Refused, SiteError, UsageError
 from mcc.model.conf import Database
 from mcc.model.database import PostgresDatabase
+from mcc.model.event import Warned
 from mcc.operations.clone import plan_clone, read_clone
 
 A, B = "a.dev.example.com", "b.dev.example.com"
@@ -94,6 +95,20 @@ def test_postgresql_is_cloned_schema_by_schema_and_put_back_on_failure() -> None
     assert failing.world.postgres.applied == before
     assert scene.run() == 0
     assert scene.world.postgres.applied == {**before, ("dev", "x"): ("1", "2"), ("dev", "y"): ("1",)}
+
+
+def test_a_schema_that_a_failed_clone_has_made_is_named() -> None:
+    """Its content is a copy of what the source has; nothing is dropped that mcc has not kept."""
+    scene = exchange()
+    scene.source = dataclasses.replace(scene.source, database=Database("postgresql", name="prod", schemas=("a",)))
+    scene.target = dataclasses.replace(scene.target, database=Database("postgresql", name="dev", schemas=("x",)))
+    scene.world.postgres.applied = {("prod", "a"): ("1",)}
+    scene.world.units.broken = {"vrs-1": "dies"}
+    hands = FakeHands(scene.world)
+    scene.run(hands)
+    said = [event.text for event in hands.events if isinstance(event, Warned)]
+    assert "x was not there, and what is in it stays" in said
+    assert ended(hands).databases == "as before, but x was not there, and what is in it stays"
 
 
 def test_different_counts_need_a_table_and_the_message_shows_it() -> None:

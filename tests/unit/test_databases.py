@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mcc.core.databases import completed, password, targets, url_of, with_password_file
 from mcc.core.layout import Site
 from mcc.core.pgpass import password_in, pgpass
+from mcc.host.settings import read_conf
 from mcc.model.conf import Conf, Database, Server
-from mcc.model.database import PostgresDatabase, SqliteDatabase
+from mcc.model.database import ALEMBIC, PostgresDatabase, SqliteDatabase, Tracking
 
 SITE = Site(Path("/srv/site"))
 
@@ -50,12 +51,19 @@ def test_an_address_over_the_socket() -> None:
         (Database("postgresql", url="postgresql://h"), "names no database"),
         (Database("postgresql", url="postgresql://u:hidden/word@h/db"), "its port is no number"),
         (Database("postgresql", url="postgresql://[::1/db"), "cannot be read"),
+        (Database("postgresql", url="postgresql://h/db?sslpassword=hidden"), "sslpassword cannot stand in the address"),
     ],
 )
 def test_an_address_that_is_none_is_refused_without_quoting_a_password(database: Database, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as found:
         targets(conf(database), SITE)
     assert "hidden" not in str(found.value)
+
+
+def test_a_password_file_of_the_users_own_may_stand_in_the_address() -> None:
+    assert postgres("postgresql://h/db?passfile=/home/deploy/other.pgpass").password_file == Path(
+        "/home/deploy/other.pgpass"
+    )
 
 
 def test_schemas_are_tenants_of_one_database() -> None:
@@ -134,3 +142,21 @@ def test_an_address_that_mcc_makes_says_the_same_again(secret: str) -> None:
         url = url_of(target, secret)
         assert postgres(url) == dataclasses.replace(target)
         assert password(Database(url=url), {}) == secret
+
+
+@pytest.mark.parametrize(
+    ("lines", "tracking"),
+    [
+        ("MIGRATION_TOOL: alembic\n", ALEMBIC),
+        (
+            "MIGRATION_TOOL: alembic\nMIGRATION_TABLE: versions(version_num)\n",
+            Tracking("versions", "version_num", None),
+        ),
+        ("", Tracking()),
+    ],
+)
+def test_what_a_copy_promises_are_alembics_revisions_where_alembic_migrates(
+    tmp_path: Path, lines: str, tracking: Tracking
+) -> None:
+    (tmp_path / "conf.yml").write_text(f"REMOTE_BASE: /srv/x\nOWNERSHIP: none\nDATABASE: sqlite\n{lines}")
+    assert read_conf(tmp_path, "conf.yml").database.tracking == tracking

@@ -12,6 +12,7 @@ import pytest
 from mcc.core.migrations import read, read_one
 from mcc.errors import MigrationFailed
 from mcc.host.sqlite import SqliteDatabases
+from mcc.host.sqlite_session import Session
 from mcc.model.database import Applied, Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
@@ -252,3 +253,21 @@ class TestPhases:
         all_of_them = (*files(_1=A, _2=alone, _3=later, _4=alone), read_one(b"SELECT 1", "always.sql", "always"))
         how = How(phases=("before",))
         assert SqliteDatabases().migrate(SqliteDatabase("one", database), all_of_them, how) == ("1", "2", "3", "4")
+
+
+@pytest.mark.parametrize("alone", ["", "-- mcc: no-transaction\n"])
+def test_what_another_migrator_did_between_look_and_lock_is_not_done_again(
+    database: Path, monkeypatch: pytest.MonkeyPatch, alone: str
+) -> None:
+    given = files(_1=A, _2=alone + B)
+    real, others = Session.patiently, []
+
+    def late(self: Session, sql: str, place: str = "") -> None:
+        if sql == "BEGIN IMMEDIATE" and not others:
+            others.append("here")
+            others.append(migrate(database, given))
+        real(self, sql, place)
+
+    monkeypatch.setattr(Session, "patiently", late)
+    assert migrate(database, given) == ()
+    assert others == ["here", ("1", "2")]

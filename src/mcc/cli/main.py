@@ -190,6 +190,19 @@ def clone(
     raise typer.Exit(run_clone(output, stage, confirm, plan, format.value))
 
 
+@app.command(short_help="Copies of a site's databases, for a clone on another server.")
+def send(
+    site: Annotated[Path, typer.Option(metavar="DIR", help="The site: its REMOTE_BASE.")],
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+    ] = None,
+) -> None:
+    """Write verified copies of a site's databases to standard output; mcc clone runs this over ssh."""
+    from mcc.cli.commands.send import run_send
+
+    raise typer.Exit(run_send(site, tuple(database or ())))
+
+
 @app.command(short_help="What is live, since when, from which build.")
 def status(
     stage: StageOption = None,

@@ -53,8 +53,7 @@ class Copied:
 class Manifest:
     """What is in a set. ``at``: when its copies were begun, in UTC; ``release``: what was live then.
 
-    ``release`` of a set from before a migration is the release that was about to come; a set from before
-    a restore or a clone has none.
+    ``release`` of a set from before migrations is the one that was about to come.
     """
 
     at: datetime
@@ -309,8 +308,8 @@ def befores_to_remove(
 ) -> tuple[BackupSet, ...]:
     """Sets from before a change that nobody needs any more.
 
-    One from before a release's migrations stays as long as the release stands: is live, or can be gone
-    back to. All others (its release is pruned, or never came live; a restore, a clone) stay for ``days`` days.
+    One stays as long as its release stands (is live, or can be gone back to), and for at least ``days``
+    days: also if its release never came live, or is pruned by now.
     """
     old = now - timedelta(days=max(1, days))
     return tuple(

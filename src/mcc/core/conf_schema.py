@@ -140,7 +140,7 @@ class ConfFile(BaseModel):
     STAGE: f.Text | None = Field(None, description="The name of the stage, for the application.")
     API_PORT: f.Port | None = Field(None, description="The port that the application listens on.")
     WORKERS: f.Many | None = Field(None, description="How many worker processes the application starts.")
-    PROTECTED: f.Flag = Field(False, description="A site that no operation may overwrite or reset.")
+    PROTECTED: f.Flag = Field(False, description="A site that a clone overwrites only if its name is typed.")
 
     # domains
     DOMAINS: list[f.Domain] = Field(
@@ -170,7 +170,9 @@ class ConfFile(BaseModel):
     MIGRATION_TABLE: f.TrackingTable | None = Field(
         None, description="The table that holds what was applied, if it is the project's own: table(name, checksum)."
     )
-    MIGRATE_OFFLINE: f.Flag = Field(False, description="Whether the services are stopped while databases are migrated.")
+    MIGRATE_OFFLINE: f.Flag = Field(
+        False, description="Whether services and cron jobs stand still while databases are migrated."
+    )
     SCHEMA_SQL: f.RelativePath | None = Field(None, description="A file of SQL that starts a new database.")
     ALWAYS_SQL: f.RelativePath | None = Field(None, description="A file of SQL that is run at every deploy.")
 

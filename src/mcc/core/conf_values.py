@@ -18,7 +18,7 @@ from mcc.core.placeholders import Filled
 from mcc.core.validation import validated, without_doubles
 from mcc.errors import ConfigError
 from mcc.model import conf as m
-from mcc.model.database import Tracking
+from mcc.model.database import ALEMBIC, Tracking
 from mcc.model.problem import Problem
 
 
@@ -104,7 +104,7 @@ def _database(file: ConfFile) -> m.Database:
         kind=file.DATABASE,
         migrations_dir=file.MIGRATIONS_DIR,
         tool=file.MIGRATION_TOOL,
-        tracking=_tracking(file.MIGRATION_TABLE),
+        tracking=_tracking(file),
         schema_sql=file.SCHEMA_SQL,
         always_sql=file.ALWAYS_SQL,
         offline=file.MIGRATE_OFFLINE,
@@ -118,8 +118,10 @@ def _database(file: ConfFile) -> m.Database:
     )
 
 
-def _tracking(table: str | None) -> Tracking:
-    match = TRACKING_TABLE.fullmatch(table or "")
+def _tracking(file: ConfFile) -> Tracking:
+    if file.MIGRATION_TOOL == "alembic" and not file.MIGRATION_TABLE:
+        return ALEMBIC
+    match = TRACKING_TABLE.fullmatch(file.MIGRATION_TABLE or "")
     if match is None or (match[1] == "migrations" and match[2] is None):
         return Tracking()
     return Tracking(match[1], match[2] or "name", match[3])

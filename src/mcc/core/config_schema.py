@@ -32,6 +32,9 @@ class ParametersFile(BaseModel):
     conf_target: f.RelativePath | None = Field(
         None, alias="conf-target", description="The conf that a clone writes to (conf-dev.yml)."
     )
+    source: f.SourcePlace | None = Field(
+        None, description="Where a clone's source is: ssh (on the REMOTE_HOST of its conf) or local (local)."
+    )
     sql: f.RelativePath | None = Field(
         None, description="A file of SQL that is run on what a clone brings (clone.sql, where it is there)."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from mcc.core.layout import Site
-from mcc.core.masking import url_passwords
+from mcc.core.masking import is_secret_name, url_passwords
 from mcc.model.conf import Conf, Database
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 
@@ -72,10 +72,7 @@ def _postgres(database: Database, environment: Mapping[str, str]) -> tuple[Postg
     base = postgres_database(database, environment.get("DATABASE_URL"))
     if not database.schemas:
         return (base,)
-    return tuple(
-        PostgresDatabase(schema, base.database, base.host, base.port, base.user, schema, base.options)
-        for schema in database.schemas
-    )
+    return tuple(replace(base, name=schema, schema=schema) for schema in database.schemas)
 
 
 def postgres_database(database: Database, url: str | None) -> PostgresDatabase:
@@ -110,9 +107,13 @@ def _from_url(url: str) -> PostgresDatabase:
     port = parts.port or (int(query["port"]) if query.get("port", "").isdecimal() else None)
     # What has a place of its own stays out of the parameters; a password must: they stand in journals.
     rest = tuple((key, value) for key, value in query.items() if key not in _PLACED)
+    hidden = next((key for key, _ in rest if is_secret_name(key)), None)
+    if hidden:
+        raise ValueError(f"DATABASE_URL: {hidden} cannot stand in the address; use a key that needs no password")
     return PostgresDatabase(
         name, name, unquote(parts.hostname or "") or query.get("host", ""), port,
         unquote(parts.username or "") or query.get("user", ""), None, rest,
+        Path(query["passfile"]) if "passfile" in query else None,
     )  # fmt: skip
 
 

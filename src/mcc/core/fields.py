@@ -78,6 +78,7 @@ Manager = Annotated[
 DatabaseKind = Annotated[
     Literal["sqlite", "postgresql", "none"], BeforeValidator(checks.one_of("sqlite", "postgresql", "none"))
 ]
+SourcePlace = Annotated[Literal["ssh", "local"], BeforeValidator(checks.one_of("ssh", "local"))]
 MigrationTool = Annotated[Literal["sql", "alembic"], BeforeValidator(checks.one_of("sql", "alembic"))]
 
 

@@ -8,6 +8,7 @@ Quotes are those of https://www.postgresql.org/docs/current/sql-syntax-lexical.h
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,7 @@ from mcc.core.sql import Split, Unfinished, accepts
 from mcc.model.migration import Statement
 from mcc.model.problem import Problem
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+ | --[^\n]*)
+_PARTS = r"""(?P<space>\s+ | --[^\n]*)
       | (?P<comment>/\*)
       | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*'?)
       | (?P<string>'(?:[^']|'')*'?)
@@ -26,9 +26,7 @@ _TOKEN = re.compile(
       | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
       | (?P<number>\$?\d[\w.]*)
       | (?P<command>\\[^\n]*)
-      | (?P<sign>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+      | (?P<sign>.)"""
 _COMMENT_PART = re.compile(r"/\*|\*/")
 
 _TRANSACTION = (
@@ -55,6 +53,12 @@ _ALONE: tuple[tuple[str, ...], ...] = (
 _CONCURRENTLY: tuple[tuple[str, ...], ...] = (
     ("CREATE", "INDEX"), ("CREATE", "UNIQUE", "INDEX"), ("DROP", "INDEX"), ("REINDEX",), ("ALTER", "TABLE"),
 )  # fmt: skip
+
+
+@functools.cache
+def _token() -> re.Pattern[str]:
+    # Compiled late: it takes as long as all the rest of the file, and most commands split nothing.
+    return re.compile(_PARTS, re.VERBOSE | re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -203,9 +207,9 @@ def _words(sql: str, count: int) -> Iterator[str]:
 
 def _tokens(text: str) -> Iterable[tuple[str, int, int]]:
     """Kind, begin and end of each token. What begins with ``$tag$`` reaches to the next ``$tag$``."""
-    at = 0
+    at, pattern = 0, _token()
     while at < len(text):
-        token = _TOKEN.match(text, at)
+        token = pattern.match(text, at)
         assert token is not None  # the last alternative matches anything
         kind, end = str(token.lastgroup), token.end()
         if kind == "comment":
@@ -247,7 +251,7 @@ def _comment_ends(text: str) -> bool:
 
 
 def _quote_ends(text: str, quote: str) -> bool:
-    token = _TOKEN.match(text)
+    token = _token().match(text)
     if token is None or token.lastgroup == "escaped":
         inner = re.sub(r"\\.|''", "", text[2:], flags=re.DOTALL)
         return inner.endswith("'")

@@ -15,10 +15,9 @@ from mcc.errors import Refused, SiteError
 from mcc.host.alembic import INI, Room, Tenant
 from mcc.host.ports import Files, migrator
 from mcc.model.conf import Component
-from mcc.model.database import Found, Target, Tracking
+from mcc.model.database import ALEMBIC, Found, Target
 from mcc.runs.databases import SiteDatabases
 
-_TABLE = Tracking("alembic_version", "version_num", None)
 _URL_FILE = "database-url"
 _HERE = "%(here)s/"
 
@@ -81,14 +80,16 @@ class PlannedAlembic:
 
 
 def uses_alembic(request: Request, component: Component | None, files: Files) -> bool:
-    """Whether the conf says so, or the release's migrations are alembic's and the conf says which database."""
+    """Whether the conf says so, or says which database it is and the release's migrations are alembic's."""
     database = request.conf.database
     if component is None or database.kind in (None, "none"):
         return False
     if database.tool is not None:
         return database.tool == "alembic"
     source = migrations_source(request, component)
-    return source is not None and files.kind(source[1]) == "folder" and is_alembic(files, source[1])
+    if source is not None and files.kind(source[1]) == "folder":
+        return is_alembic(files, source[1])
+    return database.kind == "postgresql" and _ini(request, files) is not None
 
 
 def plan_alembic(
@@ -110,7 +111,9 @@ def plan_alembic(
             f"alembic: there is no {INI} in {request.output} and none in {request.site.base}",
             help=f"put {INI} into the output when building, or say [tool.alembic] in pyproject.toml",
         )
-    found = tuple(migrator(site.host, target).look(target, _TABLE) for target in site.targets)
+    tracking = request.conf.database.tracking
+    table = ALEMBIC if tracking.is_own else tracking  # env.py may have a version_table of its own
+    found = tuple(migrator(site.host, target).look(target, table) for target in site.targets)
     tenants, kept = _tenants(request, site, run)
     versions = _versions(request, component, components, files, location)
     configuration = tuple(_configuration(request, ini, files))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mcc.core.backup_line import backup_lines
 from mcc.core.sudo import Words, required, way_out
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
@@ -225,6 +226,10 @@ def _reach(s: Situation, host: Host) -> Iterator[Refused]:
 def _cron(s: Situation) -> Iterator[Refused]:
     if s.request.conf.cron and not s.has_crontab:
         yield SiteError("CRON_JOBS needs the crontab command, which this machine does not have", help="install cron")
+    if backup_lines(s.request.conf.backup, s.site) and not s.has_crontab:
+        yield SiteError(
+            "BACKUP_SCHEDULE needs the crontab command, which this machine does not have", help="install cron"
+        )
 
 
 def _needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:

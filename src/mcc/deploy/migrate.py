@@ -53,6 +53,7 @@ def apply(request: Request, hands: Hands, wish: Wish) -> int:
         site, planned = _planned(request, host, run, wish)
         _check_names(wish.late, planned)
         planned.refuse(command(request), wish.late)
+        _refuse_running(request, host, planned)
         step = planned.step(planned.in_output, ("before", "after"), request.site.scratch)
         title = f"{many(len(planned.targets))}: {len(planned.pending_names) or 'nothing'} pending"
         copies = tuple(_copies(request, host, planned))
@@ -138,6 +139,19 @@ def _owned(request: Request, host: Host, planned: PlannedDatabases, step: Planne
     before = PlannedStep("migrate", "owners of what is made from here on", KeepOwnership(paths, *who))
     after = PlannedStep("own", f"{owner.user}:{owner.group}, group may write", Own(paths, *who))
     return (before, step, after)
+
+
+def _refuse_running(request: Request, host: Host, planned: PlannedDatabases) -> None:
+    """Only a deploy stops what MIGRATE_OFFLINE wants stopped, and starts it again."""
+    services = request.conf.services
+    if not (request.conf.database.offline and planned.pending_targets) or services.manager == "none":
+        return
+    running = [name for name in services.all if host.services.state(name).active]
+    if running:
+        raise SiteError(
+            f"MIGRATE_OFFLINE: {', '.join(running)} would go on writing while the databases are migrated",
+            help="deploy, which stops them and starts them again; or stop them yourself, and say it again",
+        )
 
 
 def _copies(request: Request, host: Host, planned: PlannedDatabases) -> Iterator[PlannedStep]:

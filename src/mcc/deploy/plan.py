@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mcc.core.backup_line import backup_lines
 from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
-from mcc.deploy.backups import back_up_steps
+from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
@@ -40,6 +41,7 @@ def make_plan(s: Situation) -> Plan:
     before = (
         *_folders(s),
         *_place(s),
+        *conf_steps(s),
         *_environment(s),
         *stop_steps(s, _health(s)),
         *_migrate(s),
@@ -203,10 +205,11 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
     if not s.has_crontab:
         return
     conf, site = s.request.conf, s.site
-    lines = job_lines(conf.cron, site.scripts, site.logs)
+    backups = backup_lines(conf.backup, site)
+    lines = (*job_lines(conf.cron, site.scripts, site.logs), *backups)
     if conf.services.manager == "systemd":
         lines = (*lines, recovery_line(site))
-    jobs = _many(len(conf.cron), "job")
+    jobs = _many(len(conf.cron) + len(backups) // 2, "job")
     older = unquoted_commands(conf.cron, site.scripts, site.logs)
     yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
 
@@ -294,6 +297,7 @@ def _prune(s: Situation) -> Iterator[PlannedStep]:
     if s.old_records:
         title = _many(len(s.old_records), "old record") + " of runs"
         yield _step("prune", title, RemoveFiles(s.old_records), optional=True)
+    yield from prune_steps(s, releases)
     swept = (s.site.base, s.site.own, s.site.journals, s.site.tool_command.parent)
     yield _step("prune", "what dead runs left behind", RemoveLeftovers(s.leftovers, swept), optional=True)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mcc.errors import CopyFailed
 from mcc.host.content import compare, postgres_content, sqlite_content
+from mcc.host.copy_fetch import fetch
+from mcc.host.copy_files import discard, new_file
 from mcc.host.ports import Commands
 from mcc.host.postgres_replace import Extra, PostgresReplacer
 from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase, Target, Tracking
@@ -34,6 +39,23 @@ class RealClones:
         else:
             rows, names = sqlite_content(target, tracking)
         compare(target, contents, rows, names, exact)
+
+    def fetch(
+        self, words: Sequence[str], folder: Path, on_bytes: Callable[[int], None]
+    ) -> dict[str, tuple[Path, Contents]]:
+        return fetch(words, folder, on_bytes)
+
+    def compact(self, copy: Path, into: Path) -> None:
+        os.close(new_file(into))  # SQLite writes into an empty file that is there, and keeps its mode
+        try:
+            with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+                connection.execute("VACUUM INTO ?", (str(into),))
+            with contextlib.closing(sqlite3.connect(into, isolation_level=None)) as connection:
+                connection.execute(f"PRAGMA journal_mode={'WAL' if mode == 'wal' else 'DELETE'}")
+        except sqlite3.Error as error:
+            discard(into)
+            raise CopyFailed(f"{copy} cannot be written anew: {error}") from error
 
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,

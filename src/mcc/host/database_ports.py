@@ -150,6 +150,22 @@ class Clones(Protocol):
         ...
 
     # effects
+    def fetch(
+        self, words: Sequence[str], folder: Path, on_bytes: Callable[[int], None]
+    ) -> Mapping[str, tuple[Path, Contents]]:
+        """Run a command that sends copies (``mcc send``), and put them into ``folder`` (0700, ours).
+
+        By the names of databases: where the copy is, and what is in it. Raises CopyFailed.
+        """
+        ...
+
+    def compact(self, copy: Path, into: Path) -> None:
+        """Write an SQLite file that nobody else has into the new file ``into``, without what was deleted.
+
+        Free pages, and the rest of used ones, hold rows that are gone. Raises CopyFailed.
+        """
+        ...
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

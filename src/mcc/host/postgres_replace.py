@@ -14,14 +14,14 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core.databases import url_of
 from mcc.core.pgpass import password_in
 from mcc.core.postgres_replace import USER_SCHEMAS, Replacement, dumped_schemas, literal, owner_query
-from mcc.errors import CopyFailed
+from mcc.errors import CommandFailed, CopyFailed
 from mcc.host.ports import Commands, Completed
 from mcc.model.database import PostgresDatabase
 
@@ -89,14 +89,14 @@ class PostgresReplacer:
             (folder / "behind.sql").write_text(plan.epilogue(), "utf-8")
             words = ("pg_restore", "--file", str(body), "--use-list", str(wanted), *options)
             no_more = ("--no-publications", "--no-subscriptions", "--", str(dump))
-            done = self._commands.run((*words, *no_more), timeout=_LIMIT)
+            done = self._client((*words, *no_more), {})
             if not done.ok:
                 raise CopyFailed(f"{dump} is damaged: {_reason(done)}", help="take another copy", log=done.tail(5))
             files = [folder / "before.sql", body, folder / "behind.sql", *([extra.path] if extra else [])]
             self._run(target, files, extra)
 
     def _listing(self, dump: Path) -> str:
-        done = self._commands.run(("pg_restore", "--list", "--", str(dump)), timeout=_LIMIT)
+        done = self._client(("pg_restore", "--list", "--", str(dump)), {})
         if not done.ok:
             raise CopyFailed(f"{dump} is no dump of PostgreSQL: {_reason(done)}", help="take another copy")
         return done.stdout.decode("utf-8", "surrogateescape")
@@ -105,9 +105,17 @@ class PostgresReplacer:
         words = [*_psql(target), "--single-transaction", "--output", os.devnull]
         for path in files:
             words += ["--file", str(path)]
-        done = self._commands.run(words, env=self._environment(target), timeout=_LIMIT)
+        done = self._client(words, self._environment(target))
         if not done.ok:
             raise _failed(target, done, extra)
+
+    def _client(self, words: Sequence[str], env: Mapping[str, str], timeout: float = _LIMIT) -> Completed:
+        """A client program of PostgreSQL; any exit code is an answer. Raises CopyFailed."""
+        try:
+            return self._commands.run(words, env=env, timeout=timeout)
+        except CommandFailed as error:
+            help = "install PostgreSQL's client programs (Debian: apt-get install postgresql-client)"
+            raise CopyFailed(error.message, help=help, log=error.log) from error
 
     def _environment(self, target: PostgresDatabase) -> Mapping[str, str]:
         """Messages in English; notices of what is dropped along are no news."""
@@ -127,7 +135,7 @@ class PostgresReplacer:
 
     def _ask(self, target: PostgresDatabase, query: str) -> tuple[str, ...]:
         words = [*_psql(target), "--no-align", "--tuples-only", "--command", query]
-        done = self._commands.run(words, env=self._environment(target), timeout=60.0)
+        done = self._client(words, self._environment(target), 60.0)
         if not done.ok:
             raise CopyFailed(f"{target.name}: the database cannot be asked: {_reason(done)}", log=done.tail(5))
         return tuple(done.stdout.decode("utf-8", "surrogateescape").splitlines())

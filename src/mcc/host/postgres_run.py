@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mcc.core.migration_rows import is_same, stored_hash, stored_name
-from mcc.core.migration_work import groups, recorded, to_run
+from mcc.core.migration_work import groups, recorded, still_to_run, to_run
 from mcc.core.postgres_sql import drops, invalid_indexes, is_concurrent, may_commit_inside
 from mcc.errors import MigrationFailed
 from mcc.host import postgres_lock
@@ -113,7 +113,7 @@ class Run:
                 self._check_constraints(migration)
                 self._settle()
             self._write_rows(schema, todo)
-        return _names(todo)
+        return tuple(each.name for each in recorded(todo, self._migrations))
 
     def _alone(self, group: Sequence[Migration]) -> tuple[str, ...]:
         """A file that cannot run in a transaction; its row comes when all of it has run."""
@@ -127,7 +127,7 @@ class Run:
                     self._single(migration, statement)
             self._settle()
             self._again(lambda: self._rows_by_themselves(schema, todo))
-        return _names(todo)
+        return tuple(each.name for each in recorded(todo, self._migrations))
 
     def _single(self, migration: Migration, statement: Statement) -> None:
         def run() -> None:
@@ -206,9 +206,8 @@ class Run:
         return wanted
 
     def _still(self, group: Sequence[Migration]) -> tuple[Migration, ...]:
-        """Those of a group that have no row: the lock keeps other migrators out, not other scripts."""
-        had = set(self._look().names)
-        return tuple(each for each in group if each.role != "migration" or each.name not in had)
+        """Those of a group that have no row yet: the lock keeps other migrators out, not other scripts."""
+        return still_to_run(group, self._look())
 
     def _look(self) -> Found:
         return found_in(self._session, self._tracking)
@@ -256,10 +255,6 @@ class Run:
             return rows
         make_table(self._session, schema, self._tracking, rows.columns)
         return read_rows(self._session, schema, self._tracking)
-
-
-def _names(todo: Sequence[Migration]) -> tuple[str, ...]:
-    return tuple(each.name for each in todo if each.role == "migration")
 
 
 def _with_what_stays(error: MigrationFailed, done: Sequence[str], group: Sequence[Migration]) -> MigrationFailed:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 OLDEST = 12
 """The oldest PostgreSQL that is known to work: it shows the indexes that are being built."""
 _CONNECT_TIMEOUT = 10
-_CHECKS_CLIENT = 14  # from here on a server notices that its client is gone
+# A server that looks after its client notices that it is gone: from 14 on, on most systems.
+_CHECK_CLIENT = "SET client_connection_check_interval = 1000"
 _RESET = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET client_min_messages = warning"
 
 
@@ -32,6 +33,7 @@ class Session:
     def __init__(self, target: PostgresDatabase, connection: psycopg.Connection[Any]) -> None:
         self.target = target
         self.connection = connection
+        self._settings = self._known_settings()
 
     @property
     def version(self) -> str:
@@ -61,13 +63,20 @@ class Session:
 
     def settle(self, lock_timeout: float, statement_timeout: float = 0.0) -> None:
         """Undo all settings that a file may have made, and make ours; temporary tables go too. In seconds."""
-        settings = [_RESET, f"SET lock_timeout = {_milliseconds(lock_timeout)}"]
+        settings = [_RESET, *self._settings, f"SET lock_timeout = {_milliseconds(lock_timeout)}"]
         settings.append(f"SET statement_timeout = {_milliseconds(statement_timeout)}")
         if self.target.schema is not None:
             settings.append(f"SET search_path TO {quoted(self.target.schema)}")
-        if self.connection.info.server_version >= _CHECKS_CLIENT * 10000:
-            settings.append("SET client_connection_check_interval = 1000")
         self.execute("; ".join([*settings, "DISCARD TEMP"]))
+
+    def _known_settings(self) -> tuple[str, ...]:
+        import psycopg
+
+        try:
+            self.connection.execute(_CHECK_CLIENT.encode())
+        except psycopg.Error:
+            return ()
+        return (_CHECK_CLIENT,)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -119,13 +128,16 @@ def opened(target: PostgresDatabase, passwords: Mapping[Path, str]) -> Iterator[
 def _connect(target: PostgresDatabase, passwords: Mapping[Path, str]) -> psycopg.Connection[Any]:
     try:
         import psycopg
+        from psycopg.conninfo import make_conninfo
     except ImportError as error:
         raise MigrationFailed(
             f"{target.name}: PostgreSQL needs psycopg, which is not installed",
             help='pip install "mcc-deploy[postgres]"',
         ) from error
     try:
-        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **_parameters(target, passwords))
+        # By way of a text: a parameter of the address must not be taken for one of psycopg's own.
+        more = make_conninfo(**dict(target.options))
+        connection = psycopg.connect(more, autocommit=True, prepare_threshold=None, **_parameters(target, passwords))
     except psycopg.Error as error:
         raise unreachable(target, error) from None  # the parameters are in its traceback
     if connection.info.server_version < OLDEST * 10000:
@@ -136,7 +148,9 @@ def _connect(target: PostgresDatabase, passwords: Mapping[Path, str]) -> psycopg
 
 
 def _parameters(target: PostgresDatabase, passwords: Mapping[Path, str]) -> dict[str, Any]:
-    given: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "mcc", **dict(target.options)}
+    named = dict(target.options)
+    usual = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "mcc"}
+    given: dict[str, Any] = {name: value for name, value in usual.items() if name not in named}
     given["client_encoding"] = "utf8"
     parts = {"dbname": target.database, "host": target.host, "port": target.port, "user": target.user}
     given |= {name: value for name, value in parts.items() if value}

@@ -20,7 +20,7 @@ from mcc.model.problem import Problem
 
 if TYPE_CHECKING:
     from mcc.model.build import BuildInfo
-    from mcc.model.conf import Conf
+    from mcc.model.conf import Backup, Conf
     from mcc.model.config import Config, Stage
 
 # A config.yml can belong to the application itself; the longer name is never anybody else's.
@@ -76,6 +76,25 @@ def read_base(output: Path, name: str) -> Path:
     """Only ``REMOTE_BASE`` of a conf: little work, for commands that look. Raises ConfigError."""
     path = _conf_path(output, name)
     return _base(yaml.read(path, _shown(path, output)))
+
+
+def read_backup(output: Path, name: str) -> tuple[Backup, tuple[str, ...]]:
+    """Whether, where and when a conf wants backups, and its domains: little work, too. Raises ConfigError."""
+    from mcc.core.placeholders import fill_one
+    from mcc.model.conf import Backup
+
+    path = _conf_path(output, name)
+    document = yaml.read(path, _shown(path, output))
+    keys = ("BACKUP_ENABLED", "BACKUP_PATH", "BACKUP_SCHEDULE", "DOMAINS", "DOMAIN")
+    found = {key: fill_one(document, key) for key in keys}
+    problems = [problem for _, problems in found.values() for problem in problems]
+    if problems:
+        raise ConfigError(problems)
+    enabled, where, schedule, domains, domain = (found[key][0] for key in keys)
+    place = str(_base(document) / where) if isinstance(where, str) else None
+    names = [*domains] if isinstance(domains, list) else [domain]
+    backup = Backup(enabled is True, place, schedule=schedule if isinstance(schedule, str) else None)
+    return backup, tuple(name for name in names if isinstance(name, str))
 
 
 def stage_base(output: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ class SqliteDatabases:
         scratch: Path | None,
         each: Each,
     ) -> None:
-        new = [target for target in targets if not target.path.exists()]
+        new = [target for target in targets if not os.path.lexists(target.path)]
         with template(new, migrations, how, scratch) as whole:
 
             def work(target: SqliteDatabase, stop: threading.Event) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class _Copy:
         descriptor = new_file(plain)
         try:
             with opened(self.database, plain, self.deadline) as source:
-                page_size = int(source.connection.execute("PRAGMA page_size").fetchone()[0])
+                page_size = source.page_size
                 self._copy(source, plain, descriptor, max(1, _STEP // page_size))
             settle(descriptor, plain)
         except BaseException:
@@ -175,7 +175,7 @@ class _Copy:
                 raise held(self.database, self.deadline)
             return
         self._last = time.monotonic()
-        if done < self._most and step > 0:
+        if done <= self._most and step > 0:  # also as far as before: it had begun again
             self._beginnings += 1
             if self._beginnings > _BEGINNINGS:
                 raise _Restless

@@ -61,6 +61,7 @@ def write_rows(
     session = Session(connection, database, how.wait, threading.Event())
     with session.watched():
         session.patiently("BEGIN IMMEDIATE")
+        session.share()
         check()
         written = set_rows(session, how.tracking, migrations)
         session.patiently("COMMIT")
@@ -116,12 +117,14 @@ class _Run:
         """Files that are one transaction, and their rows."""
         self._set_journal(group)
         self._session.patiently("BEGIN IMMEDIATE")
+        self._session.share()
         self._check()
         todo = self._still(group)
         self._apply(todo)
         rows = recorded(todo, self._migrations)
         add_rows(self._session, self._how.tracking, rows, self._migrations)
-        self._session.patiently("COMMIT")
+        # Much of what files do reaches the disk only here.
+        self._session.patiently("COMMIT", _span(todo))
         self._journal = ""
         return tuple(each.name for each in rows)
 
@@ -135,6 +138,7 @@ class _Run:
             for statement in migration.statements:
                 session.watch.vacuum = first_word(statement.sql) == "VACUUM"
                 session.patiently(statement.sql, f"{migration.file}:{statement.line}")
+                session.share()
         session.watch.pragmas = True
         self._tidy(migration.file)
         session.patiently("BEGIN IMMEDIATE")
@@ -167,6 +171,7 @@ class _Run:
             setting = pragma(statement.sql)
             if setting is None or setting[0] not in _OUTSIDE:
                 self._session.execute(statement.sql, f"{migration.file}:{statement.line}")
+        self._session.share()  # a rollback journal is made by the first write
         self._tidy(migration.file)
 
     def _tidy(self, file: str) -> None:
@@ -182,6 +187,12 @@ class _Run:
             for setting in _RESET:
                 session.execute(f"PRAGMA {setting}=OFF", file)
         session.watch.temporary = session.watch.pragmas = False
+
+
+def _span(files: Sequence[Migration]) -> str:
+    """A few files by their names, many by the first and the last."""
+    names = [each.file for each in files]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}"
 
 
 def _is_alone(group: Sequence[Migration]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host import sqlite_tracking as tracking
 from mcc.host.sqlite_errors import failed, is_busy
+from mcc.host.sqlite_sharing import share_side_files
 from mcc.model.database import Tracking
 
 _DENIED = {
@@ -98,6 +99,10 @@ class Session:
         self.connection.set_authorizer(self.watch.authorize)
         yield
         self.connection.set_authorizer(None)
+
+    def share(self) -> None:
+        """Let the database's owner write the side files that this connection has made."""
+        share_side_files(str(self.connection.execute("PRAGMA database_list").fetchone()[2]))
 
     def take_back(self) -> None:
         """Never raises for what SQLite says."""

@@ -4,8 +4,8 @@ SQLite makes ``-wal`` and ``-shm`` for whoever reads a WAL database. They would 
 user, and the service could not write its own database any more. So this much is known before SQLite
 sees the file (https://www.sqlite.org/walformat.html, https://www.sqlite.org/lockingv3.html):
 
-- A shared lock is held on the file. A connection that ends removes the side files only if it gets the
-  file for itself: what is there stays there.
+- Of a WAL database a shared lock is held on the file. A connection that ends removes the side files only
+  if it gets the file for itself: what is there stays there.
 - Both side files are there: SQLite uses them and makes none.
 - None is there: nobody writes. The file is read as one that cannot change (``immutable``), and what is
   known of it afterwards (size, times) must be as before; else it is done again.
@@ -43,11 +43,15 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A connection that reads a database. ``wal``: others write while we read; ``quiet``: nobody does."""
+    """A connection that reads a database. ``wal``: others write while we read; ``quiet``: nobody does.
+
+    ``page_size`` is in bytes.
+    """
 
     connection: sqlite3.Connection
     wal: bool
     quiet: bool
+    page_size: int = 4096
 
 
 def look_at(database: Path) -> Place:
@@ -71,12 +75,11 @@ def opened(database: Path, aside: Path, deadline: float) -> Iterator[Source]:
     place = look_at(database)
     descriptor = _descriptor(place, database)
     try:
-        _hold(descriptor, database, deadline)
         if not place.size:
             with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
                 yield Source(empty, wal=False, quiet=True)
             return
-        with _best(place, descriptor, database, aside) as source:
+        with _best(_Opening(place, descriptor, database, aside, time.monotonic() + deadline, deadline)) as source:
             yield source
     finally:
         # Closing any descriptor of a file lets go all locks of this process on it: this comes last.
@@ -92,19 +95,6 @@ def _descriptor(place: Place, database: Path) -> int:
         ) from error
 
 
-def _hold(descriptor: int, database: Path, deadline: float) -> None:
-    end = time.monotonic() + deadline
-    while True:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-        except OSError as error:
-            if time.monotonic() >= end:
-                raise held(database, deadline) from error
-            time.sleep(_POLL)
-        else:
-            return
-
-
 def held(database: Path, seconds: float) -> CopyFailed:
     """Somebody keeps all others out."""
     return CopyFailed(
@@ -113,49 +103,89 @@ def held(database: Path, seconds: float) -> CopyFailed:
     )
 
 
-def _best(place: Place, descriptor: int, database: Path, aside: Path) -> contextlib.AbstractContextManager[Source]:
-    wal = os.pread(descriptor, 2, 18) == b"\2\2"
-    log, index = place.has("-wal"), place.has("-shm")
-    if wal and log and index:
-        return _live(place, descriptor, database, aside, wal=True)
-    if wal and log:
-        return _repaired(place, database, aside)
-    if wal:
-        return _quiet(place)
-    return _live(place, descriptor, database, aside, wal=False)
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the ways to open a database need to know. ``end``: when waiting is over, on the monotonic clock."""
+
+    place: Place
+    descriptor: int
+    database: Path
+    aside: Path
+    end: float
+    deadline: float
+
+    def hold(self) -> None:
+        """Take SQLite's shared lock ourselves. Raises CopyFailed."""
+        while True:
+            try:
+                fcntl.lockf(self.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+            except OSError as error:
+                if time.monotonic() >= self.end:
+                    raise held(self.database, self.deadline) from error
+                time.sleep(_POLL)
+            else:
+                return
+
+    def first_read(self, connection: sqlite3.Connection) -> int:
+        """The size of a page; SQLite has opened all its files when this returns. Raises CopyFailed."""
+        while True:
+            try:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                return int(connection.execute("PRAGMA page_size").fetchone()[0])
+            except sqlite3.Error as error:
+                if not _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                    raise
+                if time.monotonic() >= self.end:
+                    raise held(self.database, self.deadline) from error
+
+
+def _best(opening: _Opening) -> contextlib.AbstractContextManager[Source]:
+    if os.pread(opening.descriptor, 2, 18) != b"\2\2":
+        # No lock here: a writer who waits for us would keep SQLite's own reader out.
+        return _live(opening, wal=False)
+    opening.hold()
+    log, index = opening.place.has("-wal"), opening.place.has("-shm")
+    if log and index:
+        return _live(opening, wal=True)
+    return _repaired(opening) if log else _quiet(opening)
 
 
 @contextlib.contextmanager
-def _live(place: Place, descriptor: int, database: Path, aside: Path, wal: bool) -> Iterator[Source]:
+def _live(opening: _Opening, wal: bool) -> Iterator[Source]:
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(_connected(place, "mode=ro"))
+        connection = stack.enter_context(_connected(opening.place, "mode=ro"))
         try:
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            page_size = opening.first_read(connection)
         except sqlite3.Error as error:
-            if not str(getattr(error, "sqlite_errorname", "")).startswith(_NEEDS_REPAIR):
+            if not _name(error).startswith(_NEEDS_REPAIR):
                 raise
             stack.close()
             # SQLite's own descriptor took our lock along.
-            _hold(descriptor, database, 0.0)
-            yield stack.enter_context(_repaired(place, database, aside))
+            opening.hold()
+            yield stack.enter_context(_repaired(opening))
             return
-        _check_same(descriptor, place, database)
-        yield Source(source, wal, quiet=False)
+        _check_same(opening)
+        yield Source(connection, wal, False, page_size)
 
 
-def _check_same(descriptor: int, place: Place, database: Path) -> None:
+def _name(error: sqlite3.Error) -> str:
+    return str(getattr(error, "sqlite_errorname", ""))
+
+
+def _check_same(opening: _Opening) -> None:
     """What is at the path is what was opened: no one has exchanged it."""
-    ours, now = os.fstat(descriptor), Path(place.path).lstat()
+    ours, now = os.fstat(opening.descriptor), Path(opening.place.path).lstat()
     if (ours.st_dev, ours.st_ino) != (now.st_dev, now.st_ino):
-        raise Changed(f"{database} was moved or replaced by somebody while it was opened")
+        raise Changed(f"{opening.database} was moved or replaced by somebody while it was opened")
 
 
 @contextlib.contextmanager
-def _quiet(place: Place) -> Iterator[Source]:
+def _quiet(opening: _Opening) -> Iterator[Source]:
+    place = opening.place
     before = _settled(place.path)
     try:
         with _connected(place, "mode=ro&immutable=1") as connection:
-            yield Source(connection, wal=True, quiet=True)
+            yield Source(connection, True, True, opening.first_read(connection))
     finally:
         if _state(place.path) != before:
             raise Changed(f"{place.path} was written to")
@@ -179,9 +209,10 @@ def _state(path: str) -> tuple[int, ...]:
 
 
 @contextlib.contextmanager
-def _repaired(place: Place, database: Path, aside: Path) -> Iterator[Source]:
+def _repaired(opening: _Opening) -> Iterator[Source]:
     """Read a byte-for-byte copy of the database and what belongs to it."""
-    with temporary(aside) as copy:
+    place, database = opening.place, opening.database
+    with temporary(opening.aside) as copy:
         names = [suffix for suffix in ("", "-wal", "-journal") if not suffix or place.has(suffix)]
         before = [_settled(place.path + suffix) for suffix in names]
         try:
@@ -192,8 +223,7 @@ def _repaired(place: Place, database: Path, aside: Path) -> Iterator[Source]:
         if before != [_state(place.path + suffix) for suffix in names]:
             raise Changed(f"{database} was written to")
         with _connected(Place(str(copy), 0), "mode=rw") as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            yield Source(connection, wal=False, quiet=True)
+            yield Source(connection, False, True, opening.first_read(connection))
 
 
 def _copy_raw(source: str, target: Path) -> None:

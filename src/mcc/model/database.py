@@ -61,6 +61,10 @@ class Tracking:
         return self.table == "migrations" and self.name == "name"
 
 
+ALEMBIC = Tracking("alembic_version", "version_num", None)
+"""alembic's own table: a row for each head that a database is at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """One row of the tracking table; ``checksum`` None where the row has none."""

@@ -64,13 +64,14 @@ def _seen(one: BackupSet, copied: Copied, host: Host) -> str:
 def verify(
     found: Sequence[BackupSet], asked: Asked, host: Host, names: Sequence[str], each: Callable[[Judged], None]
 ) -> bool:
-    """Read copies back, all of each; ``each`` is told. Whether all of them are good."""
+    """Read copies back, all of each; ``each`` is told. Whether all of them are good: what was never
+    copied is told too, and is no copy that went bad."""
     good = True
     for one in found:
         for judged in judge(one, host, names):
             problem = judged.problem or _read_back(judged, asked, host)
             each(Judged(one, judged.copied, problem))
-            good = good and not problem
+            good = good and not (problem and judged.copied.good)
     return good
 
 

@@ -23,8 +23,9 @@ from mcc.host.settings import read_conf
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Conf
 from mcc.model.config import Stage
-from mcc.model.database import Target
+from mcc.model.database import SqliteDatabase, Target
 from mcc.model.plan import Plan, PlannedStep
+from mcc.operations.clone_far import far_databases, fetch_steps, fetched
 from mcc.operations.exchange import Exchange, begin, databases_of, keep_steps, own_steps, refuse_missing_rights
 from mcc.operations.stage import read_stage
 from mcc.operations.stopping import Standstill, look_at_services, start_steps, stop_steps
@@ -63,6 +64,11 @@ class CloneRequest:
         return Site(self.target.server.base)
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the source is on another server: only if the stage says so, since one server has many names."""
+        return self.stage.parameters.get("source") == "ssh"
+
+    @property
     def source_site(self) -> Site:
         return Site(self.source.server.base)
 
@@ -78,6 +84,8 @@ def read_clone(output: Path, stage_name: str, parameters: Mapping[str, str]) -> 
         raise UsageError(
             f"the stage {stage.name} is no clone", help="name it clone-…, or give it the parameter operation: clone"
         )
+    if stage.parameters.get("source") not in (None, "ssh", "local"):
+        raise UsageError(f"source={stage.parameters['source']} is neither ssh nor local")
     source, target = clone_confs(stage)
     confirm = str(stage.parameters.get("confirm", ""))
     return CloneRequest(
@@ -96,7 +104,7 @@ def clone(request: CloneRequest, hands: Hands) -> int:
     """Clone; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     work = Work(
         request.site, "clone", request.stage.name, request.target.services, request.masker, request.build,
-        held_too=(request.source_site,),
+        held_too=() if request.elsewhere else (request.source_site,),
     )  # fmt: skip
     return run_work(work, lambda host, run: _prepared(request, hands, host, run), hands)
 
@@ -104,7 +112,10 @@ def clone(request: CloneRequest, hands: Hands) -> int:
 def _prepared(request: CloneRequest, hands: Hands, host: Host, run: str) -> Prepared:
     _refuse_protected(request)
     _refuse_same_site(request, host)
-    ours = databases_of(request.source, request.source_site, request.site, host, run, "pgpass-source")
+    if request.elsewhere:
+        ours = far_databases(request.source, host)
+    else:
+        ours = databases_of(request.source, request.source_site, request.site, host, run, "pgpass-source")
     theirs = databases_of(request.target, request.site, request.site, ours.host, run, "pgpass-target")
     host = theirs.host
     chosen = _pairs(request, ours.targets, theirs.targets, host)
@@ -116,9 +127,11 @@ def _prepared(request: CloneRequest, hands: Hands, host: Host, run: str) -> Prep
     refuse_missing_rights(exchange, host)
     _refuse_without_room(request, chosen, script, host)
     still = look_at_services(request.target, request.site, host, run)
-    copies = [SourceCopy(request.site.kept(run) / "clone" / f"{number}.copy") for number in range(len(chosen))]
+    folder = request.site.kept(run) / "clone"
+    copies = [SourceCopy(folder / f"{number}.copy") for number in range(len(chosen))]
     before = (
-        *_copy_steps(request, chosen, copies, script),
+        *(fetch_steps(request.source, [each for each, _ in chosen], folder) if request.elsewhere else ()),
+        *_copy_steps(request, chosen, copies, script, folder),
         *stop_steps(still),
         *keep_steps(exchange),
         *_put_steps(chosen, copies, script, exchange, still),
@@ -149,15 +162,13 @@ def _refuse_protected(request: CloneRequest) -> None:
 
 def _refuse_same_site(request: CloneRequest, host: Host) -> None:
     source, target = request.source, request.target
+    place = _place(target, host, "deploy it first")
+    if request.elsewhere:
+        return  # the lock says it, should it be this server after all: the other side takes it too
     names = f"{source.path.name} and {target.path.name}"
     if source.server.base == target.server.base:
         raise UsageError(f"source and target are the same site: {names} both say REMOTE_BASE: {source.server.base}")
-    places = [host.clones.identity(conf.server.base) for conf in (source, target)]
-    for conf, place in zip((source, target), places, strict=True):
-        if not place:
-            help = "deploy it first" if conf is target else "is it on this server?"
-            raise SiteError(f"{conf.path.name}: there is no site at {conf.server.base}", help=help)
-    if places[0] == places[1]:
+    if place == _place(source, host, "is it on another server? then the stage needs the parameter source: ssh"):
         raise UsageError(f"source and target are the same folder: {source.server.base} is {target.server.base}")
     if open_runs := dead_runs(host.files, request.source_site):
         raise SiteError(
@@ -166,15 +177,29 @@ def _refuse_same_site(request: CloneRequest, host: Host) -> None:
         )
 
 
+def _place(conf: Conf, host: Host, help: str) -> str:
+    place = host.clones.identity(conf.server.base)
+    if not place:
+        raise SiteError(f"{conf.path.name}: there is no site at {conf.server.base}", help=help)
+    return place
+
+
 def _pairs(request: CloneRequest, sources: Sequence[Target], targets: Sequence[Target], host: Host) -> Pairs:
     """Which database becomes which one, none of them itself."""
     ours, theirs = ({each.name: each for each in found} for found in (sources, targets))
     named = pairs(list(ours), list(theirs), request.target.clone_domains, request.target.path.name)
     chosen = tuple((ours[source], theirs[target]) for source, target in named)
-    identities = {host.clones.identity(source): source for source in sources}
     for source, target in chosen:
         if source.kind != target.kind:
             raise UsageError(f"{source.name} is {source.kind}, {target.name} is {target.kind}: no clone leads there")
+    if not request.elsewhere:
+        _refuse_itself(request, sources, chosen, host)
+    return chosen
+
+
+def _refuse_itself(request: CloneRequest, sources: Sequence[Target], chosen: Pairs, host: Host) -> None:
+    identities = {host.clones.identity(source): source for source in sources}
+    for source, target in chosen:
         if not migrator(host, source).look(source, request.source.database.tracking).exists:
             raise SiteError(f"the source has no database for {source.name} yet", help="leave it out by CLONE_DOMAINS")
         place = host.clones.identity(target)
@@ -184,12 +209,12 @@ def _pairs(request: CloneRequest, sources: Sequence[Target], targets: Sequence[T
                 "it would be overwritten",
                 help=f"look at {request.target.path.name}, and for links below {request.target.server.base}",
             )
-    return chosen
 
 
 def _refuse_without_room(request: CloneRequest, chosen: Pairs, script: Script | None, host: Host) -> None:
     """Copies of the source lie in the target's site for a while; so does what the target holds now, for longer."""
     copies, present = (_sizes(host, each) for each in zip(*chosen, strict=True))
+    copies = [0] if request.elsewhere else copies  # what is there is not known yet
     need = sum(copies) * (2 if script else 1) + max(copies) + sum(present)
     free = host.files.space(request.site.base).bytes
     if free < need + _ROOM:
@@ -218,9 +243,13 @@ def _script(request: CloneRequest, host: Host, chosen: Pairs) -> Script | None:
 
 
 def _copy_steps(
-    request: CloneRequest, chosen: Pairs, copies: Sequence[SourceCopy], script: Script | None
+    request: CloneRequest, chosen: Pairs, copies: Sequence[SourceCopy], script: Script | None, folder: Path
 ) -> Iterator[PlannedStep]:
-    for (source, _), copied in zip(chosen, copies, strict=True):
+    for number, ((source, _), copied) in enumerate(zip(chosen, copies, strict=True)):
+        if request.elsewhere and source.kind == "postgresql":
+            continue  # a dump is put in place as it came
+        if request.elsewhere:
+            source = SqliteDatabase(source.name, fetched(folder, number, source))
         path, shown = script if script and source.kind == "sqlite" else (None, "")
         step = CopySource(source, copied, path, shown, request.source.database.tracking)
         yield PlannedStep("copy", f"copy {source.name}" + (f" and run {shown} on the copy" if shown else ""), step)

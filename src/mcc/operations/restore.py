@@ -102,7 +102,7 @@ def _chosen(
             hints = [did_you_mean(name, known), f"it has: {', '.join(known)}"]
             raise UsageError(f"the site has no database {name}", help="; ".join(filter(None, hints)))
     wanted = request.names or tuple(known)
-    pick = _from_set(request, host) if request.set else _newest(request, host)
+    pick = _newest(request, host) if request.set in (None, "newest") else _from_set(request, host)
     chosen, missing = [], []
     for name in wanted:
         one = pick.get(name)

@@ -6,7 +6,8 @@ from mcc.engine.codec import Kinds, kinds_of
 from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.backup_keep import PromoteSet, PruneSets
-from mcc.steps.clone import CopySource, PutClone
+from mcc.steps.clone import CopySource, FetchSources, PutClone
+from mcc.steps.conf import KeepConf
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
@@ -28,9 +29,9 @@ def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
         BackUpDatabases, PromoteSet, PruneSets,
-        CopySource, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
+        CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
-        BuildEnvironment, CompileRelease, InstallCron, KeepOwnership, MakeFolders, MigrateDatabases, Own,
+        BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from mcc.core import ledger as ledgers
 from mcc.core.journal import Back, RunState, way_out
 from mcc.core.layout import Site
@@ -126,7 +128,7 @@ def conclude(
         code=_code_words(site, host, outcome, release),
         databases=_database_words(outcome),
         error="" if outcome.result == "done" else error,
-        todo=(*outcome.todo, *_left_running(outcome)),
+        todo=(*outcome.todo, *_left_running(outcome), *_copies(site, outcome)),
     )
 
 
@@ -161,6 +163,15 @@ def _left_running(outcome: Outcome) -> tuple[str, ...]:
     if not left:
         return ()
     return (f"{left} did not run before, and the deploy user may not stop it: stop it, or deploy again",)
+
+
+def _copies(site: Site, outcome: Outcome) -> tuple[str, ...]:
+    """Databases that went forward while the code went back, and the copies of what they were."""
+    copies = outcome.facts.get("copies before")
+    if not copies or outcome.committed:
+        return ()
+    where = shlex.quote(str(site.base))
+    return (f"if the code cannot live with the databases as they are now: mcc restore --site {where} --from {copies}",)
 
 
 def _other_tool(site: Site, state: RunState, host: Host, lock: Lock) -> bool:

@@ -72,7 +72,7 @@ class BackUpDatabases:
         host.files.rename(self._hidden, self.folder)
         label = f"{shelf_of(self.kind)}/{self.name}"
         if manifest.failed:
-            raise CopyFailed(f"{_reasons(manifest)}; the other {len(manifest.good)} are kept in {label}")
+            raise CopyFailed(f"{_reasons(manifest)}; good copies of the others are kept in {label}")
         return {"backup": label, "copies": len(copied)}
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:

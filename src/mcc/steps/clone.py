@@ -29,6 +29,10 @@ class SourceCopy:
         """Where the contents are written down."""
         return self.place.with_name(f"{self.place.name}.json")
 
+    def write_note(self, host: Host, contents: Contents) -> None:
+        """Write down what is in it."""
+        host.files.write(self.note, json.dumps(dataclasses.asdict(contents)).encode(), 0o600)
+
     def contents(self, host: Host) -> Contents:
         """What is in it, as it was written down. Raises CopyFailed."""
         try:
@@ -36,6 +40,49 @@ class SourceCopy:
             return Contents(**{**data, "migrations": tuple(data["migrations"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise CopyFailed(f"{self.note} cannot be read, so that {self.place} is worth nothing: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSources:
+    """Have another server send copies of its databases, and read them back.
+
+    ``words`` is the command whose output they are. ``wanted`` are the names, and where each copy goes.
+    ``server`` is its name for the reader.
+    """
+
+    words: tuple[str, ...]
+    server: str
+    folder: Path
+    wanted: tuple[tuple[str, SourceCopy], ...]
+    tracking: Tracking = field(default_factory=Tracking)
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        host.files.remove_tree(self.folder)
+        host.files.make_folder(self.folder, 0o700)
+        came = 0
+
+        def progress(count: int) -> None:
+            nonlocal came
+            came += count
+            host.listener.progress(came // 1_000_000, 0, f"MB from {self.server}")
+
+        found = host.clones.fetch(self.words, self.folder, progress)
+        for name, copied in self.wanted:
+            if name not in found:
+                raise CopyFailed(f"{self.server} sent no copy of {name}", help="is its mcc the same as here?")
+            place, contents = found[name]
+            port = host.sqlite_copies if contents.kind == "sqlite" else host.postgres_copies
+            port.verify(place, contents, self.tracking)
+            host.files.rename(place, copied.place)
+            copied.write_note(host, contents)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        host.files.remove_tree(self.folder)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +104,10 @@ class CopySource:
     def _raw(self) -> Path:
         return self.copied.place.with_name(f"{self.copied.place.name}.raw")
 
+    @property
+    def _compact(self) -> Path:
+        return self.copied.place.with_name(f"{self.copied.place.name}.compact")
+
     def look(self, host: Host) -> Seen:
         return {}
 
@@ -64,24 +115,24 @@ class CopySource:
         self._remove(host)
         place = self.copied.place
         host.files.make_folder(place.parent, 0o700)
-        if self.script is None:
-            contents = self._copy(host, self.source, place)
-        else:
-            raw = self._copied_raw(host)
-            self._run_script(host, raw)
-            contents = self._copy(host, raw, place)
-            host.files.remove(raw.path)
+        contents = self._copy(host, self.source, place) if self.script is None else self._changed_copy(host, place)
         copier(host, self.source).verify(place, contents, self.tracking)
-        host.files.write(self.copied.note, json.dumps(dataclasses.asdict(contents)).encode(), 0o600)
+        self.copied.write_note(host, contents)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         self._remove(host)
         return None
 
-    def _copied_raw(self, host: Host) -> SqliteDatabase:
+    def _changed_copy(self, host: Host, place: Path) -> Contents:
+        """A copy on which the script has run, and in which nothing is left of what it removed."""
         self._copy(host, self.source, self._raw)
-        return SqliteDatabase(self.source.name, self._raw)
+        self._run_script(host, SqliteDatabase(self.source.name, self._raw))
+        host.clones.compact(self._raw, self._compact)
+        host.files.remove(self._raw)
+        contents = self._copy(host, SqliteDatabase(self.source.name, self._compact), place)
+        host.files.remove(self._compact)
+        return contents
 
     def _copy(self, host: Host, source: Target, place: Path) -> Contents:
         def progress(done: int, total: int) -> None:
@@ -99,7 +150,7 @@ class CopySource:
             raise CopyFailed(message, help=error.help, log=error.log) from error
 
     def _remove(self, host: Host) -> None:
-        for path in (self.copied.place, self.copied.note, self._raw):
+        for path in (self.copied.place, self.copied.note, self._raw, self._compact):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 host.files.remove(path.with_name(path.name + suffix))
 
@@ -138,5 +189,4 @@ class PutClone:
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         stop_all(host, self.stopped)
-        put_kept_back(host, self.target, self.kept)
-        return {"databases": "as before"}
+        return {"databases": put_kept_back(host, self.target, self.kept)}

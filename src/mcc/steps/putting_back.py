@@ -39,26 +39,29 @@ def stop_all(host: Host, services: Sequence[str]) -> None:
             host.services.stop(name)
 
 
-def put_kept_back(host: Host, target: Target, folder: Path) -> None:
+def put_kept_back(host: Host, target: Target, folder: Path) -> str:
     """Make a database what the set in ``folder`` says that it was; one that was not there goes again.
 
-    Raises CopyFailed.
+    The answer is what to say of databases. Raises CopyFailed.
     """
     kept = manifest_in(host.files, folder).get(target.name)
+    if kept is None and target.kind == "postgresql":
+        words = f"{target.name} was not there, and what is in it stays"
+        host.listener.warn(words)
+        return f"as before, but {words}"
     if kept is None:
         _remove(host, target)
     elif kept.contents is not None:
         copier(host, target).put_back(folder / kept.file, kept.contents, target, WAIT)
     else:
         _put_raw(host, target, folder, kept)
+    return "as before"
 
 
 def _remove(host: Host, target: Target) -> None:
     if target.kind == "sqlite":
         for path in (*side_files(target.path), target.path):
             host.files.remove(path)
-    else:
-        host.listener.warn(f"{target.name}: the schema was not there before; what is in it now stays")
 
 
 def _put_raw(host: Host, target: Target, folder: Path, kept: Copied) -> None:

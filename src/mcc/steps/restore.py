@@ -76,8 +76,7 @@ class PutBack:
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         stop_all(host, self.stopped)
-        put_kept_back(host, self.target, self.kept)
-        return {"databases": "as before"}
+        return {"databases": put_kept_back(host, self.target, self.kept)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +105,11 @@ class RestoreOnFailure:
         changed = [target for target in (*self.targets, *self.new) if self._has_changed(host, target, seen)]
         if changed:
             stop_all(host, self.stopped)
+        words = "as before"
         for number, target in enumerate(changed, 1):
-            put_kept_back(host, target, self.kept)
+            words = max(words, put_kept_back(host, target, self.kept), key=len)
             host.listener.progress(number, len(changed), "databases put back")
-        return {"databases": "as before"}
+        return {"databases": words}
 
     def _has_changed(self, host: Host, target: Target, seen: Seen) -> bool:
         if self.always and target in self.targets:

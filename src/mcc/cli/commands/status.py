@@ -17,14 +17,16 @@ from mcc.model.release import Release
 
 
 def show_status(stage: str | None, base: Path | None, format: str) -> int:
-    """What is live, what runs, what died. Exit code 3 if a run is stuck or dead."""
+    """What is live, what runs, what died. Exit code 3 if a run is stuck or dead, 1 if the backup is too old."""
     site = _site(stage, base)
     answer = _status(site)
     if format == "json":
         print(json.dumps(answer, indent=2))
     else:
         _print_status(site, answer)
-    return 3 if answer["dead_runs"] else 0
+    if answer["dead_runs"]:
+        return 3
+    return 1 if answer["backup"]["late"] else 0
 
 
 def show_releases(stage: str | None, base: Path | None, format: str) -> int:
@@ -72,6 +74,7 @@ def _ledger(site: Site) -> Ledger:
 
 def _status(site: Site) -> dict[str, Any]:
     from mcc.host.lock import holder_of
+    from mcc.operations.backup_age import backup_state
 
     ledger = _ledger(site)
     live = ledger.live
@@ -84,6 +87,7 @@ def _status(site: Site) -> dict[str, Any]:
         "changed_links": [link for link, to in live.links if _target(site.base / link) != to] if live else [],
         "can_go_back_to": [release.name for release in ledger.releases if release.state == "good"],
         "last_failure": _last_failure(ledger),
+        "backup": backup_state(site, live, RealFiles(), RealClock().now().astimezone()),
         "held_by": held,
         "dead_runs": [] if held else open_runs,
         "bad_ledger_lines": list(ledger.bad_lines),
@@ -120,6 +124,7 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
         print(f"failed    {failure['release']}: {failure['error'].splitlines()[0] if failure['error'] else '?'}")
     if ledger.bad_lines:
         print(f"warning   {site.ledger}: lines that cannot be read: {', '.join(map(str, ledger.bad_lines))}")
+    _print_backup(answer["backup"])
     under_way = answer["held_by"] or answer["dead_runs"]
     for link in () if under_way else answer["changed_links"]:
         print(f"warning   {link} is not what {live.name if live else ''} made it: somebody changed it")
@@ -127,6 +132,18 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
         print(f"running   {answer['held_by']}")
     for run in answer["dead_runs"]:
         print(f"dead      the run {run} did not end; the next deploy recovers it, or: mcc recover --site {site.base}")
+
+
+def _print_backup(backup: dict[str, Any]) -> None:
+    schedule = f", schedule {backup['schedule']}" if backup["schedule"] else ""
+    if backup["problem"]:
+        print(f"warning   nothing is known of backups: {backup['problem']}")
+    elif backup["last_good"]:
+        print(f"backup    the last good one is {_ago(backup['last_good'])} old{schedule}")
+    elif schedule:
+        print(f"backup    none yet{schedule}")
+    if backup["late"]:
+        print("warning   there should be a newer backup by now: look at logs/backup.log, or run mcc backup")
 
 
 def _build(release: Release) -> str:

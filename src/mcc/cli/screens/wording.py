@@ -31,8 +31,9 @@ def failure(event: StepFailed) -> Iterator[str]:
 def closing(event: RunEnded) -> Iterator[str]:
     """The two facts, and what is left to do."""
     if event.result == "done":
-        changed = "" if event.databases == "as before" else f"; databases: {event.databases}"
-        yield f"done in {event.seconds:.1f} s: {event.code}{changed}"
+        changed = "" if event.databases == "as before" else f"databases: {event.databases}"
+        facts = [event.code if event.release else "", changed]
+        yield f"done in {event.seconds:.1f} s: {'; '.join(filter(None, facts)) or 'databases: as before'}"
         return
     yield f"{event.result} after {event.seconds:.1f} s: {event.error.splitlines()[0] if event.error else '?'}"
     yield f"  code:      {event.code}"

@@ -1,0 +1,114 @@
+"""Databases on a real server: services run as www-data and write all the time, the deploy user copies and restores."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from box.notes import DOMAINS, Notes, Outputs
+
+OFFLINE = {"MIGRATE_OFFLINE": "true"}
+
+
+def may_stop(notes: Notes) -> None:
+    """The sudo rules of the example, and the right to stop both units."""
+    lines = [f"stenvala ALL=(root) NOPASSWD: /bin/systemctl stop {unit}" for unit in notes.units]
+    notes.box.sudoers([*notes.rules(), *lines])
+
+
+def texts(notes: Notes, domain: str) -> list[str]:
+    return [note["text"] for note in json.loads(notes.get("/api/notes", domain).body)["notes"]]
+
+
+def owners(notes: Notes) -> set[str]:
+    """Whom SQLite's files belong to."""
+    names = notes.box.exec(["find", f"{notes.base}/domains", "-name", "data.db*"]).stdout.split()
+    return {notes.box.exec(["stat", "-c", "%U:%G", name], check=False).stdout.strip() for name in names} - {""}
+
+
+def test_migrating_offline_needs_the_right_to_stop_and_a_failure_leaves_code_and_databases_as_they_were(
+    live: Notes, outputs: Outputs
+) -> None:
+    """Exit code 2 with the line for sudoers; with it, a release that answers 500 is undone with its migration."""
+    crontab, before = live.box.crontab(), live.link("current-api")
+    refused = live.deploy(outputs("v2", "answers-500"), **OFFLINE, SMOKE_TIMEOUT="3", START_TIMEOUT="6")
+    assert refused.code == 2, refused
+    assert (
+        "NOPASSWD: /bin/systemctl stop notes-prod-api.service, /bin/systemctl stop notes-prod-worker" in refused.output
+    )
+    may_stop(live)
+    assert live.post("before") == 201
+    failed = live.deploy()
+    assert failed.code == 1, failed
+    assert "databases: as before" in failed.stdout
+    assert (live.link("current-api"), live.box.crontab()) == (before, crontab)
+    for domain in DOMAINS:
+        live.wait_for_version("1")
+        assert "005_pinned" not in live.migrations(domain)
+        assert live.post("after", domain) == 201
+    assert "before" in texts(live, DOMAINS[0])
+    assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
+    assert owners(live) == {"www-data:stenvala"} or owners(live) <= {"www-data:stenvala", "www-data:www-data"}
+
+
+def test_migrating_offline_brings_code_and_databases_together(live: Notes, outputs: Outputs) -> None:
+    may_stop(live)
+    crontab = live.box.crontab()
+    done = live.deploy(outputs("v2"), **OFFLINE)
+    assert done.code == 0, done
+    assert [live.version(domain) for domain in DOMAINS] == ["2", "2"]
+    assert [live.migrations(domain)[-1] for domain in DOMAINS] == ["005_pinned"] * 2
+    assert [live.post("later", domain) for domain in DOMAINS] == [201, 201]
+    assert live.box.crontab() == crontab
+
+
+@pytest.mark.parametrize("stoppable", [True, False], ids=["stopped", "restarted"])
+def test_a_restore_leaves_a_database_that_the_service_can_write(live: Notes, outputs: Outputs, stoppable: bool) -> None:
+    """It can be taken back, and nobody's file has changed its owner."""
+    if stoppable:
+        may_stop(live)
+    crontab = live.box.crontab()
+    assert [live.post("kept", domain) for domain in DOMAINS] == [201, 201]
+    live.bring(outputs())
+    assert live.mcc("backup", "--stage", "prod").code == 0
+    assert [live.post("since", domain) for domain in DOMAINS] == [201, 201]
+    done = live.mcc("restore", "--stage", "prod")
+    print(done)
+    assert done.code == 0, done
+    assert ("may not be stopped and is restarted afterwards" in done.output) is not stoppable
+    for domain in DOMAINS:
+        assert "kept" in texts(live, domain)
+        assert "since" not in texts(live, domain)
+        assert live.post("after", domain) == 201
+    assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
+    assert live.box.crontab() == crontab
+    kept = live.box.exec(["ls", f"{live.base}/backups/before"]).stdout.split()
+    assert live.mcc("restore", "--stage", "prod", "--from", f"before/{kept[0]}").code == 0
+    assert {"kept", "since"} <= set(texts(live, DOMAINS[0]))
+    assert live.post("at last", DOMAINS[0]) == 201
+
+
+def test_a_clone_while_production_is_written_to(live: Notes, outputs: Outputs) -> None:
+    """Production serves on and is not changed; development has its content, and its service can write it."""
+    dev = Notes(live.box, "notes-dev", 8100, ("one.box.test", "two.box.test")).set_up()
+    live.box.sudoers([*live.rules(), *dev.rules()])
+    first = dev.deploy(outputs(), SMOKE_URLS="[]")
+    assert first.code == 0, first
+    assert [live.post("of production", domain) for domain in DOMAINS] == [201, 201]
+    assert dev.post("of development") == 201
+    place = dev.bring(outputs(), conf={"STAGE": "dev", "SMOKE_URLS": "[]"})
+    live.box.exec(["mv", f"{place}/conf-prod.yml", f"{place}/conf-dev.yml"])
+    live.bring(outputs())
+    live.box.exec(["cp", f"{live.brought}/conf-prod.yml", f"{place}/conf-prod.yml"])
+    config = "deploy:\n  clone-prod-to-dev:\n    allow_branches: .*\n"
+    live.box.write(f"{place}/config.yml", config, "stenvala")
+    live.box.write(f"{place}/clone.sql", "UPDATE notes SET text = 'hidden';\n", "stenvala")
+    done = dev.mcc("deploy", "--stage", "clone-prod-to-dev")
+    print(done)
+    assert done.code == 0, done
+    assert [set(texts(dev, domain)) for domain in dev.domains] == [{"hidden"}, {"hidden"}]
+    assert all("of production" in texts(live, domain) for domain in DOMAINS)
+    assert dev.post("afterwards") == 201
+    assert live.post("afterwards") == 201
+    assert [live.box.state(unit) for unit in (*live.units, *dev.units)] == ["active"] * 4
