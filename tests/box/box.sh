@@ -1,5 +1,5 @@
 #!/bin/bash
-# A server in a box: Debian 12, booted by its own systemd, with nginx, sshd, sudo, cron, SQLite, PostgreSQL and uv.
+# A server in a box: Debian 12, booted by its own systemd, with nginx, sshd, sudo, cron, SQLite, PostgreSQL, restic and uv.
 #
 #   box.sh build            make the base once, or again when this recipe has changed; prints its folder
 #   box.sh up [LAYER...]    start a fresh box over the base and these folders, the first on top; prints its name
@@ -26,7 +26,7 @@ NET=${BOX_SUBNET:-10.78.0} BRIDGE=${BOX_BRIDGE:-mccbox0}
 DEPLOY=stenvala
 
 PACKAGES=systemd,systemd-sysv,libpam-systemd,dbus,nginx-light,openssh-server,sudo,cron,sqlite3,postgresql
-PACKAGES+=,python3,python3-venv,ca-certificates,curl,openssl,iproute2,procps,rsync,acl
+PACKAGES+=,python3,python3-venv,ca-certificates,curl,openssl,iproute2,procps,rsync,acl,restic
 
 die() { echo "box: $*" >&2; exit 1; }
 say() { echo "box: $*" >&2; }

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from box.harness import Box, Boxes, recipe
-from box.layers import mcc_layers, warm_uv_cache
+from box.layers import driver_layer, mcc_layers, warm_uv_cache
 from box.notes import FirstDeploy, Notes, Outputs
 
 HERE = Path(__file__).resolve().parent
@@ -90,6 +90,12 @@ def box_base(say: Callable[[str], None]) -> Path:
 def mcc_in_box(box_base: Path, say: Callable[[str], None]) -> list[Path]:
     """The layers that put the wheel of this checkout into a box."""
     return mcc_layers(box_base, say)
+
+
+@pytest.fixture(scope="session")
+def postgres_driver(box_base: Path, mcc_in_box: list[Path], say: Callable[[str], None]) -> Path:
+    """The layer that adds PostgreSQL's driver to mcc: ``boxes(above=[postgres_driver])``."""
+    return driver_layer(box_base, mcc_in_box[-1], say)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
-"""mcc inside the box: two folders that lie over the base, each built once.
+"""mcc inside the box: folders that lie over the base, each built once.
 
 ``dependencies`` is a virtual environment of Debian's own Python with what mcc needs, named by the
 requirements; ``mcc`` is the wheel of this checkout installed into it, named by the wheel's content.
-A change of the source builds the second alone.
+A change of the source builds the second alone. ``postgres`` is what the extra of that name adds to the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A built distribution: the file, and what it needs without extras."""
+    """A built distribution: the file, and what it needs without extras, or for one alone."""
 
     path: Path
     requirements: tuple[str, ...]
@@ -48,8 +48,15 @@ def mcc_layers(base: Path, say: Say) -> list[Path]:
     return [own, dependencies]
 
 
-def build_wheel(folder: Path) -> Wheel:
-    """Build the wheel of this checkout, the same bytes for the same source."""
+def driver_layer(base: Path, dependencies: Path, say: Say) -> Path:
+    """The layer that adds the driver of the extra ``postgres`` to a box with mcc; it goes above all others."""
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = build_wheel(Path(folder), "postgres")
+    return _layer("postgres", [dependencies, base], _dependency_key(wheel), _adder(wheel), say)
+
+
+def build_wheel(folder: Path, extra: str = "") -> Wheel:
+    """Build the wheel of this checkout, the same bytes for the same source; with what it needs, or an extra does."""
     words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     done = subprocess.run(words, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
@@ -57,14 +64,17 @@ def build_wheel(folder: Path) -> Wheel:
         raise BoxError(f"the wheel of {CHECKOUT} cannot be built\n{done.stdout}{done.stderr}")
     path = next(folder.glob("*.whl"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Wheel(path, _requirements(path), digest)
+    return Wheel(path, _requirements(path, extra), digest)
 
 
-def _requirements(wheel: Path) -> tuple[str, ...]:
+def _requirements(wheel: Path, extra: str) -> tuple[str, ...]:
     with zipfile.ZipFile(wheel) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(name).decode())
-    return tuple(line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line)
+    lines = metadata.get_all("Requires-Dist", [])
+    if extra:
+        return tuple(line.partition(";")[0] for line in lines if f"extra == '{extra}'" in line)
+    return tuple(line for line in lines if "extra ==" not in line)
 
 
 def _constraints() -> str:
@@ -77,14 +87,23 @@ def _dependency_key(wheel: Wheel) -> str:
 
 
 def _installer(wheel: Wheel) -> Callable[[Path], None]:
+    add = _adder(wheel)
+
     def install(root: Path) -> None:
+        _inside(root, ["/usr/bin/python3", "-m", "venv", "--without-pip", "/opt/mcc"])
+        add(root)
+
+    return install
+
+
+def _adder(wheel: Wheel) -> Callable[[Path], None]:
+    def add(root: Path) -> None:
         (root / "tmp/requirements").write_text("\n".join(wheel.requirements))
         (root / "tmp/constraints").write_text(_constraints())
-        _inside(root, ["/usr/bin/python3", "-m", "venv", "--without-pip", "/opt/mcc"])
         _inside(root, [*_PIP, "-r", "/tmp/requirements", "-c", "/tmp/constraints"])
         (root / "opt/mcc/.lock").unlink(missing_ok=True)  # uv's, and everybody could write it
 
-    return install
+    return add
 
 
 def _placer(wheel: Wheel) -> Callable[[Path], None]:

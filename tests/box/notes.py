@@ -11,20 +11,32 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
-from box.harness import DEPLOY_HOME, DEPLOY_USER, SITES, Box, Page, Result, Running, spec_sudoers
+from box.harness import DEPLOY_HOME, DEPLOY_USER, SITES, Box, Page, Result, Running, spec_sudoers, until
 from box.layers import CHECKOUT
 
 EXAMPLE = CHECKOUT / "examples/notes"
 HEALTH = "/api/public/health/health"
 DOMAINS = ("app.box.test", "client.box.test")
+KEEPS_OPEN = """
+import sqlite3, time
+from shared.site import databases, site_base
+
+every = [sqlite3.connect(path, isolation_level=None) for path in databases(site_base()).values()]
+for each in every:
+    each.execute("PRAGMA wal_autocheckpoint = 0")
+    each.execute("INSERT INTO notes (text) VALUES ('only in the wal')")
+while True:
+    time.sleep(1)
+"""
 
 
 def build(output: Path, *options: str | Path) -> Path:
@@ -84,6 +96,10 @@ class Notes:
         lines = self._own("deploy/notes-prod.sudoers").splitlines()
         return [line for line in lines if line and not line.startswith("#")]
 
+    def stop_rules(self) -> list[str]:
+        """The lines that let both units be stopped, which a deploy as such does without."""
+        return [f"{DEPLOY_USER} ALL=(root) NOPASSWD: /bin/systemctl stop {unit}" for unit in self.units]
+
     def _own(self, file: str) -> str:
         """A file of the example with this site's name, port and domains."""
         text = (EXAMPLE / file).read_text().replace("notes-prod", self.name)
@@ -122,8 +138,12 @@ class Notes:
 
     def start_deploy(self, output: Path, *words: str, **conf: str) -> Running:
         """The same in the background."""
-        at = self.bring(output, conf=conf)
-        return self.box.spawn(["mcc", "deploy", "--stage", "prod", *words], DEPLOY_USER, cwd=at)
+        self.bring(output, conf=conf)
+        return self.start_deploy_brought(*words)
+
+    def start_deploy_brought(self, *words: str) -> Running:
+        """Deploy what was brought, in the background."""
+        return self.box.spawn(["mcc", "deploy", "--stage", "prod", *words], DEPLOY_USER, cwd=self.brought)
 
     @property
     def brought(self) -> str:
@@ -160,6 +180,10 @@ class Notes:
             answer = pool.request("POST", "/api/notes", body=body, headers=headers, retries=False)
         return answer.status
 
+    def texts(self, domain: str | None = None) -> list[str]:
+        """The newest notes that a visitor sees."""
+        return [note["text"] for note in json.loads(self.get("/api/notes", domain).body)["notes"]]
+
     def link(self, name: str) -> str:
         return self.box.exec(["readlink", f"{self.base}/{name}"]).stdout.strip()
 
@@ -175,7 +199,23 @@ class Notes:
 
     def sql(self, database: str, query: str) -> list[str]:
         """What the sqlite3 command says of a database of the site."""
-        return self.box.exec(["sqlite3", f"{self.base}/{database}", query], "root").stdout.splitlines()
+        words = ["sqlite3", "-cmd", ".timeout 10000", f"{self.base}/{database}", query]
+        return self.box.exec(words, "root").stdout.splitlines()
+
+    def write_as_service(self, domain: str, text: str) -> Result:
+        """Insert a note as the service user alone, without the deploy user's group."""
+        words = ["sqlite3", "-bail", "-cmd", ".timeout 10000", f"{self.base}/domains/{domain}/data.db"]
+        return self.box.exec([*words, f"INSERT INTO notes (text) VALUES ('{text}')"], "www-data", check=False)
+
+    def wal(self, domain: str) -> int:
+        """The size of what SQLite keeps beside a database until it is written into it."""
+        words = ["stat", "-c", "%s", f"{self.base}/domains/{domain}/data.db-wal"]
+        return int(self.box.exec(words, check=False).stdout or 0)
+
+    def owners(self) -> set[str]:
+        """Whom all belongs to that lies in ``domains/``; side files come and go meanwhile."""
+        words = ["find", f"{self.base}/domains", "-printf", "%u:%g\n"]
+        return set(self.box.exec(words, check=False).stdout.split())
 
     def facts(self, *without: str) -> dict[str, str]:
         """The whole site but for what lives on: databases and their copies, logs, and what else is named."""
@@ -217,6 +257,55 @@ def rest(running: Running) -> tuple[Result, list[dict[str, Any]]]:
     return running.wait(), [running.first, *map(json.loads, lines)]
 
 
+@contextlib.contextmanager
+def authors(site: Notes) -> Iterator[dict[str, list[str]]]:
+    """Somebody writes a note after the other in each domain; those that were accepted."""
+    kept: dict[str, list[str]] = {domain: [] for domain in site.domains}
+    stop = threading.Event()
+
+    def write(domain: str) -> None:
+        number = 0
+        while not stop.is_set():
+            text, number = f"note {number} for {domain}", number + 1
+            with contextlib.suppress(urllib3.exceptions.HTTPError):  # while the services are restarted
+                if site.post(text, domain) == 201:
+                    kept[domain].append(text)
+
+    threads = [threading.Thread(target=write, args=(domain,)) for domain in site.domains]
+    for thread in threads:
+        thread.start()
+    try:
+        yield kept
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def leave_wal(site: Notes) -> None:
+    """Both services are down, killed with a note in each domain that is in its -wal alone: 'only in the wal'."""
+    api, worker = site.units
+    work = f"{site.base}/{site.link('current-api')}/worker/main.py"
+    text = site.box.read(work)
+    site.box.exec(["tee", work], stdin=KEEPS_OPEN)
+    site.box.exec(["systemctl", "stop", api])
+    site.box.exec(["systemctl", "restart", worker])
+    until(lambda: all(site.wal(domain) for domain in site.domains), "a -wal in each domain")
+    site.box.exec(f"systemctl kill -s KILL {worker}; systemctl stop {worker}")
+    site.box.exec(["tee", work], stdin=text)
+    assert all(site.wal(domain) for domain in site.domains)
+
+
+def guardian(box: Box) -> str:
+    """The process that was started, and stays when the other dies."""
+    return box.exec(["pgrep", "-o", "-u", DEPLOY_USER, "-f", "mcc deploy --stage"]).stdout.strip()
+
+
+def runner(box: Box) -> str:
+    """The process that deploys."""
+    return box.exec(["pgrep", "-P", guardian(box), "-f", "mcc deploy --stage"]).stdout.strip()
+
+
 def without_key(text: str, key: str) -> str:
     """A conf file without one key: its line, and the indented lines below it."""
     return re.sub(rf"^{key}:.*\n(?:[ #-].*\n)*", "", text, flags=re.M)
@@ -227,4 +316,7 @@ def rules_of(sites: Iterable[Notes]) -> list[str]:
     return [line for site in sites for line in site.rules()]
 
 
-__all__ = ["DOMAINS", "EXAMPLE", "HEALTH", "Notes", "build", "reach", "rest", "rules_of", "spec_sudoers", "without_key"]
+__all__ = [
+    "DOMAINS", "EXAMPLE", "HEALTH", "Notes", "authors", "build", "guardian", "leave_wal", "reach", "rest", "rules_of",
+    "runner", "spec_sudoers", "without_key",
+]  # fmt: skip

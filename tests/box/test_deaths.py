@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 import urllib3
 
-from box.harness import DEPLOY_USER, Box, until
-from box.notes import DOMAINS, Notes, Outputs, reach, rest
+from box.harness import until
+from box.notes import DOMAINS, Notes, Outputs, guardian, reach, rest, runner
 
 NOT_LIVE = ("place", "venv", "migrate", "own")
 ALL = (*NOT_LIVE, "cut-over", "smoke")
@@ -114,16 +114,6 @@ def test_ctrl_c_goes_back_too(shared_live: Notes, outputs: Outputs) -> None:
     assert "interrupted by Ctrl-C" in events[-1]["error"]
     assert site.version() == "1"
     assert (site.facts(".mcc/"), site.box.crontab()) == (before, crontab)
-
-
-def guardian(box: Box) -> str:
-    """The process that was started, and stays when the other dies."""
-    return box.exec(["pgrep", "-o", "-u", DEPLOY_USER, "-f", "mcc deploy --stage"]).stdout.strip()
-
-
-def runner(box: Box) -> str:
-    """The process that deploys."""
-    return box.exec(["pgrep", "-P", guardian(box), "-f", "mcc deploy --stage"]).stdout.strip()
 
 
 def told(site: Notes, run: str) -> str:
