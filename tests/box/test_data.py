@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Callable
 
 import pytest
 
-from box.harness import DEPLOY_USER, Box
+from box.harness import DEPLOY_USER, Box, BoxError
 from box.notes import DOMAINS, Notes, Outputs
 
 OFFLINE = {"MIGRATE_OFFLINE": "true"}
@@ -72,6 +75,42 @@ def test_migrating_offline_brings_code_and_databases_together(live: Notes, outpu
     assert [live.migrations(domain)[-1] for domain in DOMAINS] == ["005_pinned"] * 2
     assert [live.post("later", domain) for domain in DOMAINS] == [201, 201]
     assert live.box.crontab() == crontab
+
+
+def test_a_reboot_in_the_middle_is_recovered_by_the_line_that_stays_in_the_crontab(
+    live: Notes, outputs: Outputs
+) -> None:
+    """The site's other jobs are out of the crontab by then; afterwards everything is as before."""
+    may_stop(live)
+    crontab, box = live.box.crontab(), live.box
+    assert live.post("before") == 201
+    database = f"{live.base}/domains/{DOMAINS[1]}/data.db"
+    holder = box.spawn(["sqlite3", "-cmd", ".timeout 20000", "-cmd", "BEGIN IMMEDIATE", database, ".shell sleep 300"])
+    deploy = live.start_deploy(outputs("v2"), **OFFLINE)
+    wait_for(lambda: box.state(live.units[0]) != "active" and "count_notes" not in box.crontab())
+    assert "mcc recover" in box.crontab()
+    assert holder.process.poll() is None
+    box.reboot()
+    for running in (deploy, holder):
+        running.wait()
+    wait_for(lambda: live.status()["dead_runs"] == [] and box.crontab() == crontab)
+    live.wait_for_version("1")
+    for domain in DOMAINS:
+        assert "005_pinned" not in live.migrations(domain)
+        assert live.post("after", domain) == 201
+    assert "before" in texts(live, DOMAINS[0])
+    assert [box.state(unit) for unit in live.units] == ["active", "active"]
+
+
+def wait_for(happens: Callable[[], bool], timeout: float = 60.0) -> None:
+    """Return when it has happened; a question that fails meanwhile is asked again."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BoxError, ValueError):
+            if happens():
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"it has not happened after {timeout:g} s")
 
 
 @pytest.mark.parametrize("stoppable", [True, False], ids=["stopped", "restarted"])
