@@ -139,12 +139,14 @@ def unpack(source: Path, place: Path) -> tuple[str, int]:
     unpacker = zlib.decompressobj(_GZIP)
     size = 0
     descriptor = new_file(place)
+    write_back = WriteBack(descriptor)
     try:
         for chunk in read_chunks(source):
             total.update(chunk)
             for plain in _unpacked(unpacker, chunk) if packed else (chunk,):
                 _write(descriptor, plain, lambda _: None)
                 size += len(plain)
+                write_back.step()
     except zlib.error as error:
         raise CopyFailed(f"{source} is damaged: {error}", help="take another copy") from error
     except OSError as error:

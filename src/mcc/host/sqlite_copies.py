@@ -109,9 +109,9 @@ class _Copy:
 
     def make(self, packed: bool) -> Contents:
         if not packed:
-            return self._contents(self.place, self._pages(self.place))
+            return self._contents(self.place, self._pages(self.place, lasting=True))
         with temporary(self.place) as plain:
-            pages = self._pages(plain)
+            pages = self._pages(plain, lasting=False)
             digest = compress(plain, self.place, lambda _: None)
             return self._contents(plain, pages, digest)
 
@@ -130,14 +130,15 @@ class _Copy:
             server=sqlite3.sqlite_version,
         )
 
-    def _pages(self, plain: Path) -> int:
-        """Copy all pages into a new file, on disk when this returns; the size of a page in bytes."""
+    def _pages(self, plain: Path, lasting: bool = True) -> int:
+        """Copy all pages into a new file, on disk when this returns if it is to last; the bytes of a page."""
         descriptor = new_file(plain)
         try:
             with opened(self.database, plain, self.deadline) as source:
                 page_size = source.page_size
                 self._copy(source, plain, descriptor, max(1, _STEP // page_size))
-            settle(descriptor, plain)
+            if lasting:
+                settle(descriptor, plain)
         except BaseException:
             discard(plain)
             raise
