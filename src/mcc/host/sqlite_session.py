@@ -78,6 +78,7 @@ class Session:
         self.watch = Watch(stop)
         self._wait = wait
         self._stop = stop
+        self._file = ""
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -102,7 +103,9 @@ class Session:
 
     def share(self) -> None:
         """Let the database's owner write the side files that this connection has made."""
-        share_side_files(str(self.connection.execute("PRAGMA database_list").fetchone()[2]))
+        if not self._file:  # asked once, and not while statements are watched
+            self._file = str(self.rows("PRAGMA database_list")[0][2])
+        share_side_files(self._file)
 
     def take_back(self) -> None:
         """Never raises for what SQLite says."""
