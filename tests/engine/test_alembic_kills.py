@@ -31,13 +31,13 @@ class Python:
     url: str = ""
 
     def __call__(self, call: Call) -> tuple[int, str]:
-        if call.words[1:3] != ("-m", "alembic"):
+        if call.words[1:5] != ("-I", "-B", "-m", "alembic"):
             return 0, ""
         self.url = dict(call.env)["DATABASE_URL"]
         assert call.cwd is not None
-        if call.words[3] == "heads":
+        if call.words[5] == "heads":
             return 0, f"{self.head} (head)\n"
-        if call.words[3] == "current":
+        if call.words[5] == "current":
             return 0, f"env.py says hello\n{self.current}\n"
         if self.fails:
             return 1, f"Traceback\nsqlalchemy.exc.ProgrammingError: no such thing at {self.url}\n"
