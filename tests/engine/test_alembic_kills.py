@@ -97,7 +97,13 @@ def test_undisturbed_it_goes_through_with_the_address_as_it_was_given() -> None:
 
 def test_it_runs_in_a_room_where_the_links_lead_to_the_new_release() -> None:
     one = scene()
-    died = next(fork for at in range(1, 1000) if _dies_in((fork := one.fork(kill_at=at)), "upgrade"))
+    done = one.fork()
+    done.deploy()
+    trace = enumerate(done.world.process.trace, 1)
+    at = next(number for number, (what, path) in trace if what == "run" and path.endswith("alembic upgrade head"))
+    died = one.fork(kill_at=at)
+    with pytest.raises(Killed):
+        died.deploy()
     (run,) = [name for name in died.journals() if name.endswith(".kept")]
     room = died.request.site.journals / run / "alembic"
     disk = died.world.disk
@@ -114,20 +120,13 @@ def test_it_runs_in_a_room_where_the_links_lead_to_the_new_release() -> None:
     assert (disk.node(url).mode, SECRET.encode() in disk.read(url)) == (0o600, True)
 
 
-def _dies_in(fork: Scene, word: str) -> bool:
-    with pytest.raises(Killed):
-        fork.deploy()
-    what, path = fork.world.process.trace[-1]
-    return what == "run" and path.endswith(f"-m alembic {word} head")
-
-
 def test_killed_at_any_effect_it_is_before_or_after() -> None:
     start = scene()
     before = State.of(start)
     done = start.fork()
     assert done.deploy() == 0
     after, effects = State.of(done), done.world.process.ticks
-    for at in range(1, effects + 1, 2):
+    for at in range(1, effects + 1, 3):
         one = start.fork(kill_at=at)
         with pytest.raises(Killed):
             one.deploy()
