@@ -63,6 +63,7 @@ def scene(fails: bool = False) -> Scene:
         scenes.rich_conf(), database=database, secrets=frozenset({SECRET}), smoke=scenes.simple_conf().smoke
     )
     made = scenes.first(conf)
+    made.world.postgres.secret = SECRET
     made.bring(files(1))
     python = Python()
     made.world.commands.does["python"] = python
