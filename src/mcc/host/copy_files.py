@@ -92,13 +92,21 @@ def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
 
 
 def settle(descriptor: int, path: Path) -> None:
-    """Return when a file is on the disk; what is read from it afterwards comes from there. Raises CopyFailed."""
+    """Return when a file is on the disk. Raises CopyFailed."""
     try:
         os.fsync(descriptor)
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError as error:
         raise disk_error(path, error) from error
+
+
+def forget(path: Path) -> None:
+    """Have the kernel let go of a file that is on the disk: who reads it back then reads what is there."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
 
 def compress(source: Path, place: Path, tick: Tick) -> str:

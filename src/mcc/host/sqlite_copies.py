@@ -24,6 +24,7 @@ from mcc.host.copy_files import (
     compress,
     discard,
     disk_error,
+    forget,
     hash_of,
     new_file,
     settle,
@@ -75,7 +76,8 @@ class SqliteCopies:
         raise CopyFailed(f"{target.path} was changed under each of {_TRIES} copies", help="try again")
 
     def verify(self, place: Path, contents: Contents, tracking: Tracking | None = None) -> None:
-        """Read a copy back; see the port."""
+        """Read a copy back, from the disk; see the port."""
+        forget(place)
         try:
             if not place.name.endswith(".gz"):
                 _compare_file(place, hash_of(place), contents)
