@@ -64,7 +64,6 @@ class PromoteSet:
             _second_name(host, made.folder / copied.file, hidden / copied.file)
         manifest = dataclasses.replace(made.manifest, kind=self.kind, databases=tuple(copies))
         host.files.write(hidden / MANIFEST, to_json(manifest), 0o600)
-        host.files.sync(hidden)
         host.files.rename(hidden, target)
 
 
