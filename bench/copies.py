@@ -4,7 +4,7 @@ Without compression and without reading back. "mcc, the pages" is the copy itsel
 ends; "mcc, with hash and rows" also counts the rows and hashes the file for the manifest, which is the
 beginning of its verification. Both sides read a database that a service has open.
 
-Under writers each of two processes commits a row every few milliseconds (synchronous=FULL) and notes how
+Under writers each of two processes commits a row every 10 milliseconds (synchronous=FULL) and notes how
 long its longest transaction took, from BEGIN IMMEDIATE to COMMIT; first with nobody copying. A command
 that has not ended after some minutes is ended.
 """
@@ -41,7 +41,7 @@ COMMAND, PAGES, WHOLE = "sqlite3 .backup", "mcc, the pages", "mcc, with hash and
 ALONE = "nobody copies"
 
 WRITER = """
-import json, signal, sqlite3, sys, time
+import json, random, signal, sqlite3, sys, time
 going = True
 def end(*_):
     global going
@@ -58,7 +58,7 @@ while going:
     connection.execute("COMMIT")
     waits.append(time.perf_counter() - begun)
     number += 1
-    time.sleep(0.003)
+    time.sleep(random.uniform(0.005, 0.015))
 print(json.dumps(sorted(waits)))
 """
 

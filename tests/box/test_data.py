@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Callable
 
 import pytest
 
+from box.harness import DEPLOY_USER, Box, BoxError
 from box.notes import DOMAINS, Notes, Outputs
 
 OFFLINE = {"MIGRATE_OFFLINE": "true"}
@@ -15,6 +19,16 @@ def may_stop(notes: Notes) -> None:
     """The sudo rules of the example, and the right to stop both units."""
     lines = [f"stenvala ALL=(root) NOPASSWD: /bin/systemctl stop {unit}" for unit in notes.units]
     notes.box.sudoers([*notes.rules(), *lines])
+
+
+def let_in_over_ssh(box: Box) -> None:
+    """The deploy user gets a key that opens this very machine to him."""
+    script = (
+        "mkdir -p -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519"
+        " && cat .ssh/id_ed25519.pub >> .ssh/authorized_keys && chmod 600 .ssh/authorized_keys"
+        " && ssh-keyscan localhost >> .ssh/known_hosts"
+    )
+    box.exec(script, DEPLOY_USER)
 
 
 def texts(notes: Notes, domain: str) -> list[str]:
@@ -63,9 +77,45 @@ def test_migrating_offline_brings_code_and_databases_together(live: Notes, outpu
     assert live.box.crontab() == crontab
 
 
+def test_a_reboot_in_the_middle_is_recovered_by_the_line_that_stays_in_the_crontab(
+    live: Notes, outputs: Outputs
+) -> None:
+    """The site's other jobs are out of the crontab by then; afterwards everything is as before."""
+    may_stop(live)
+    crontab, box = live.box.crontab(), live.box
+    assert live.post("before") == 201
+    database = f"{live.base}/domains/{DOMAINS[1]}/data.db"
+    holder = box.spawn(["sqlite3", "-cmd", ".timeout 20000", "-cmd", "BEGIN IMMEDIATE", database, ".shell sleep 300"])
+    deploy = live.start_deploy(outputs("v2"), **OFFLINE)
+    wait_for(lambda: box.state(live.units[0]) != "active" and "count_notes" not in box.crontab())
+    assert "mcc recover" in box.crontab()
+    assert holder.process.poll() is None
+    box.reboot()
+    for running in (deploy, holder):
+        running.wait()
+    wait_for(lambda: live.status()["dead_runs"] == [] and box.crontab() == crontab)
+    live.wait_for_version("1")
+    for domain in DOMAINS:
+        assert "005_pinned" not in live.migrations(domain)
+        assert live.post("after", domain) == 201
+    assert "before" in texts(live, DOMAINS[0])
+    assert [box.state(unit) for unit in live.units] == ["active", "active"]
+
+
+def wait_for(happens: Callable[[], bool], timeout: float = 60.0) -> None:
+    """Return when it has happened; a question that fails meanwhile is asked again."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BoxError, ValueError):
+            if happens():
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"it has not happened after {timeout:g} s")
+
+
 @pytest.mark.parametrize("stoppable", [True, False], ids=["stopped", "restarted"])
 def test_a_restore_leaves_a_database_that_the_service_can_write(live: Notes, outputs: Outputs, stoppable: bool) -> None:
-    """It can be taken back, and nobody's file has changed its owner."""
+    """By the site's own mcc, without output folder or installation; and it can be taken back."""
     if stoppable:
         may_stop(live)
     crontab = live.box.crontab()
@@ -73,7 +123,9 @@ def test_a_restore_leaves_a_database_that_the_service_can_write(live: Notes, out
     live.bring(outputs())
     assert live.mcc("backup", "--stage", "prod").code == 0
     assert [live.post("since", domain) for domain in DOMAINS] == [201, 201]
-    done = live.mcc("restore", "--stage", "prod")
+    live.box.exec(["rm", "-rf", "/usr/local/bin/mcc", live.brought])
+    own = [f"{live.base}/.mcc/bin/mcc"]
+    done = live.box.exec([*own, "restore", "--site", live.base], DEPLOY_USER, check=False)
     print(done)
     assert done.code == 0, done
     assert ("may not be stopped and is restarted afterwards" in done.output) is not stoppable
@@ -84,12 +136,13 @@ def test_a_restore_leaves_a_database_that_the_service_can_write(live: Notes, out
     assert [live.box.state(unit) for unit in live.units] == ["active", "active"]
     assert live.box.crontab() == crontab
     kept = live.box.exec(["ls", f"{live.base}/backups/before"]).stdout.split()
-    assert live.mcc("restore", "--stage", "prod", "--from", f"before/{kept[0]}").code == 0
+    live.box.exec([*own, "restore", "--site", live.base, "--from", f"before/{kept[0]}"], DEPLOY_USER)
     assert {"kept", "since"} <= set(texts(live, DOMAINS[0]))
     assert live.post("at last", DOMAINS[0]) == 201
 
 
-def test_a_clone_while_production_is_written_to(live: Notes, outputs: Outputs) -> None:
+@pytest.mark.parametrize("source", ["local", "ssh"])
+def test_a_clone_while_production_is_written_to(live: Notes, outputs: Outputs, source: str) -> None:
     """Production serves on and is not changed; development has its content, and its service can write it."""
     dev = Notes(live.box, "notes-dev", 8100, ("one.box.test", "two.box.test")).set_up()
     live.box.sudoers([*live.rules(), *dev.rules()])
@@ -101,8 +154,11 @@ def test_a_clone_while_production_is_written_to(live: Notes, outputs: Outputs) -
     live.box.exec(["mv", f"{place}/conf-prod.yml", f"{place}/conf-dev.yml"])
     live.bring(outputs())
     live.box.exec(["cp", f"{live.brought}/conf-prod.yml", f"{place}/conf-prod.yml"])
-    config = "deploy:\n  clone-prod-to-dev:\n    allow_branches: .*\n"
-    live.box.write(f"{place}/config.yml", config, "stenvala")
+    config = f"deploy:\n  clone-prod-to-dev:\n    allow_branches: .*\n    parameters: {{source: {source}}}\n"
+    if source == "ssh":
+        let_in_over_ssh(live.box)
+        live.box.exec(["sed", "-i", "s/^REMOTE_HOST:.*/REMOTE_HOST: localhost/", f"{place}/conf-prod.yml"])
+    live.box.write(f"{place}/config.yml", config, DEPLOY_USER)
     live.box.write(f"{place}/clone.sql", "UPDATE notes SET text = 'hidden';\n", "stenvala")
     done = dev.mcc("deploy", "--stage", "clone-prod-to-dev")
     print(done)

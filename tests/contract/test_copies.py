@@ -10,8 +10,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -408,6 +410,51 @@ def test_a_rollback_database_that_is_never_left_alone_is_copied_in_one_step(
     assert contents.rows["notes"] == 2000
     assert 3 < len(begun) < 20
     SqliteCopies().verify(place.copy, contents)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """pytest closes its own folders to other users, again with each run that begins."""
+    folder = Path(tempfile.mkdtemp(prefix="mcc-copies-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal", "quiet", "crashed"])
+def test_who_may_only_read_a_database_can_copy_it(open_to_all: Path, mode: str) -> None:
+    """A deploy user that is not the service's: nothing in the folder is writable for it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user")
+    place = Place(open_to_all)
+    make(place.database, mode="delete" if mode == "delete" else "wal", rows=1)
+    service, rows = SERVICE, 2
+    if mode == "quiet":
+        service, rows = "print('ready', flush=True); sys.stdin.read()", 1
+    elif mode == "crashed":
+        service, rows = DIES, 51
+    (place.top / "set").mkdir()
+    (place.top / "set").chmod(0o777)
+    with program(service, place.database, "commit") as process:
+        if mode == "crashed":
+            process.wait()
+        before = place.beside()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                contents = place.make_copy()
+                SqliteCopies().verify(place.copy, contents)
+                code = 0 if contents.rows["notes"] == rows else 2
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert place.beside().keys() == before.keys()
 
 
 def test_a_link_that_another_user_made_is_not_followed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from mcc.core.pgpass import pgpass
-from mcc.core.postgres_sql import split
+from mcc.core.postgres_sql import problem_with, split
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host import postgres_lock
 from mcc.host.postgres import PostgresDatabases
@@ -452,6 +452,21 @@ def test_a_schema_file_starts_a_new_database_and_stands_for_what_it_includes(pos
     assert postgres.run("SELECT count(*) FROM v") == [(0,)]
 
 
+def test_a_dump_of_pg_dump_may_start_a_new_database(postgres: Fresh, postgres_cluster: Cluster) -> None:
+    """Without COPY and owners; it empties the search path, and puts lines for psql around itself."""
+    source = postgres_cluster.new_database()
+    text = "CREATE TABLE one (id serial PRIMARY KEY, body text DEFAULT $$a;b$$); INSERT INTO one (body) VALUES ('x;y')"
+    postgres_cluster.run(source, f"{text}; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1; SELECT 2'")
+    words = [str(postgres_cluster.programs / "pg_dump"), "--inserts", "--no-owner", "-U", "postgres"]
+    words += ["-h", str(postgres_cluster.socket), "-p", str(postgres_cluster.port), source]
+    dump = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    postgres_cluster.drop_database(source)
+    schema = migration("schema", dump, role="schema", includes=(ONE.name,))
+    assert [one for one in schema.statements if problem_with("schema.sql", one)] == []
+    assert MCC.migrate(postgres.target(), [schema, ONE, TWO], QUICK) == (ONE.name, TWO.name)
+    assert postgres.run("SELECT body, f() FROM one") == [("x;y", 2)]
+
+
 def test_what_comes_after_the_cut_over_waits_for_it(postgres: Fresh) -> None:
     MCC.migrate(postgres.target(), [ONE], QUICK)
     late = migration("003", "ALTER TABLE one DROP body", phase="after")
@@ -569,7 +584,7 @@ def test_killed_in_the_middle_it_holds_nothing_and_nothing_is_changed(postgres: 
     program = tmp_path / "migrate.py"
     program.write_text(
         "import sys\n"
-        "from mcc.core.postgres_sql import split\n"
+        "from mcc.core.postgres_sql import problem_with, split\n"
         "from mcc.host.postgres import PostgresDatabases\n"
         "from mcc.model.database import How, PostgresDatabase\n"
         "from mcc.model.migration import Migration\n"

@@ -49,8 +49,10 @@ class Project:
         return self.mcc("deploy", "--stage", "prod", *words, **variables)
 
     def everything_written(self) -> str:
-        """All text that the run left below the site."""
-        files = [path for path in (self.base / ".mcc").rglob("*") if path.is_file() and "tool" not in path.parts]
+        """All text that the run left below the site, but for the conf itself, which nobody else can read."""
+        found = [path for path in (self.base / ".mcc").rglob("*") if path.is_file() and "tool" not in path.parts]
+        files = [path for path in found if path.parent.name != "conf"]
+        assert {path.stat().st_mode & 0o077 for path in found if path not in files} <= {0}
         return "\n".join(path.read_text("utf-8", "replace") for path in files)
 
 

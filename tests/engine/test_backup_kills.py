@@ -243,6 +243,20 @@ def test_a_copy_that_reads_back_wrong_is_no_copy(monkeypatch: pytest.MonkeyPatch
     assert world.disk.names(found.folder) == ["a.example.db.gz", "manifest.json"]
 
 
+def test_what_a_killed_look_into_a_set_left_goes_after_a_day() -> None:
+    long = asked(daily=9, weekly=9)
+    world = after(1, long)
+    (folder,) = {one.folder for one in known(world).values() if one.shelf == "weekly"}
+    old, stranger = folder / ".a.example.db.gz.0123456789ab.mcc-tmp", folder / "notes.txt"
+    for path in (old, stranger):
+        world.disk.write(path, b"x")
+    world.time.pass_by(2 * DAY)
+    young = folder / ".b.example.db.gz.0123456789ab.mcc-tmp"
+    world.disk.write(young, b"x")
+    assert run(world, long) == 0
+    assert [world.disk.kind(path) for path in (old, stranger, young)] == ["absent", "file", "file"]
+
+
 def test_one_database_by_name_leaves_the_others_days_alone() -> None:
     world = after(3)
     before = known(world)

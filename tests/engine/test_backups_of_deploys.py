@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from fakes import scenes
 from fakes.hands import FakeHands
+from fakes.host import Killed
 from fakes.scenes import BASE, OUT, Scene
 from mcc.core.backups import BackupSet
 from mcc.core.layout import Site
@@ -21,6 +24,7 @@ from mcc.steps.conf import KeepConf
 
 SITE = Site(BASE)
 DAY = 86400.0
+FULL = bool(os.environ.get("MCC_FULL"))
 
 
 def befores(scene: Scene) -> list[BackupSet]:
@@ -164,3 +168,25 @@ def test_a_schedule_without_cron_is_refused_before_anything() -> None:
     scene.world.cron.installed = False
     with pytest.raises(SiteError, match="BACKUP_SCHEDULE needs the crontab command"):
         scene.deploy()
+
+
+def test_killed_at_any_effect_a_deploys_copies_are_whole_or_not_there() -> None:
+    """They are there as long as a database is ahead of the code that is live."""
+    scene = scenes.second()
+    done = scene.fork()
+    assert done.deploy() == 0
+    effects = done.world.process.ticks
+    for at in range(1, effects + 1) if FULL else sorted(Random("copies").sample(range(1, effects + 1), 60)):
+        one = scene.fork(kill_at=at)
+        with pytest.raises(Killed):
+            one.deploy()
+        one.world.revive()
+        one.recover()
+        sets = befores(one)
+        host = one.world.host()
+        for copied in (copied for found in sets for copied in found.manifest.databases):
+            assert copied.contents is not None, at
+            host.sqlite_copies.verify(sets[0].folder / copied.file, copied.contents)
+        ahead = any("003_three" in names for names in one.databases().values())
+        assert bool(sets) == (ahead or one.live != scene.live), at
+        assert not [path for path in one.world.snapshot(BASE / "backups") if "/.making-" in path], at

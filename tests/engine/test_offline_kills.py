@@ -14,6 +14,7 @@ from fakes import scenes
 from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import Scene, State
+from fakes.services import Unit
 from mcc.core.sudo import stop
 from mcc.errors import Refused, RightsError
 from mcc.model.conf import Conf, Services
@@ -254,3 +255,16 @@ def test_postgresql_is_put_back_too() -> None:
             killed.deploy()
         recover(killed)
         assert killed.world.postgres.applied == before, at
+
+
+def test_a_service_that_a_socket_starts_again_is_refused() -> None:
+    scene = ready()
+    units = scene.world.units.units
+    units["app.socket"] = Unit("app.socket", up=True)
+    units["app.service"].triggers = ("app.socket",)
+    with pytest.raises(Refused, match=r"app\.service would be started again by app\.socket") as caught:
+        scene.deploy()
+    assert "systemctl stop app.socket" in caught.value.help
+    units["app.socket"].up = False
+    scene.world.revive()
+    assert scene.deploy() == 0

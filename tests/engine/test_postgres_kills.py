@@ -28,6 +28,7 @@ def scene(schemas: tuple[str, ...] = ("tenant-a", "tenant-b"), failing: str = ""
     )
     conf = dataclasses.replace(conf, database=dataclasses.replace(database, migrations_dir=scenes.MIGRATIONS))
     made = scenes.first(conf)
+    made.world.postgres.secret = SECRET
     assert made.deploy() == 0
     made.world.time.pass_by(60)
     made.bring(scenes.rich_files(2, ALL))

@@ -199,7 +199,7 @@ class FakeWorld:
             crontab=FakeCrontab(self.cron, process),
             http=FakeHttp(self.http, self.units, self.disk, self.time),
             sqlite=FakeSqlite(self.sqlite, files, process),
-            postgres=FakePostgres(self.postgres, process),
+            postgres=FakePostgres(self.postgres, process, files),
             sqlite_copies=copies,
             postgres_copies=copies,
             clones=FakeClones(files, process, self.postgres),

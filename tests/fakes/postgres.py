@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fakes.files import FakeFiles
 from fakes.process import Process
 from mcc.core.migration_work import groups, recorded, to_run
+from mcc.core.pgpass import pgpass
 from mcc.errors import MigrationFailed
 from mcc.model.database import Applied, Found, How, PostgresDatabase, Tracking
 from mcc.model.migration import Migration
@@ -20,31 +22,33 @@ class PostgresState:
     """``applied``: by database and schema. ``failing``: names of migrations that cannot be applied.
 
     ``invalid``: indexes that were left behind, by database and schema. ``down``: why nobody answers.
-    ``passwords``: what was said before files were written.
+    ``secret``: the password that everybody needs; none is needed without it.
     """
 
     applied: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     invalid: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     down: str = ""
-    passwords: dict[Path, str] = field(default_factory=dict)
+    secret: str = ""
     rows: dict[str, int] = field(default_factory=dict)
 
 
 class FakePostgres:
     """The port ``PostgresMigrator``."""
 
-    def __init__(self, state: PostgresState, process: Process) -> None:
+    def __init__(
+        self, state: PostgresState, process: Process, files: FakeFiles, known: Mapping[Path, str] | None = None
+    ) -> None:
         self._state = state
         self._process = process
+        self._files = files
+        self._known = known or {}
 
     def knowing(self, passwords: Mapping[Path, str]) -> FakePostgres:
-        self._state.passwords.update(passwords)
-        return self
+        return FakePostgres(self._state, self._process, self._files, {**self._known, **passwords})
 
     def look(self, target: PostgresDatabase, tracking: Tracking) -> Found:
-        if self._state.down:
-            raise MigrationFailed(f"{target.name}: {self._state.down}")
+        self._let_in(target)
         key = _key(target)
         if target.schema is not None and key not in self._state.applied:
             return Found(False, server="PostgreSQL 15.0")
@@ -80,6 +84,16 @@ class FakePostgres:
             self._process.tick("postgres.record", target.name, _failure)
             self._commit(target, (*had, *new))
         return new
+
+    def _let_in(self, target: PostgresDatabase) -> None:
+        if self._state.down:
+            raise MigrationFailed(f"{target.name}: {self._state.down}")
+        file = target.password_file
+        given = self._known.get(file, "") if file else ""
+        if not given and file and self._files.kind(file) == "file":
+            given = self._files.read(file).decode()
+        if self._state.secret and given != pgpass(self._state.secret):
+            raise MigrationFailed(f"{target.name}: password authentication failed")
 
     def _apply(self, target: PostgresDatabase, migration: Migration) -> None:
         self._process.tick(f"postgres.migrate: in {migration.name}", target.name, _failure)

@@ -32,7 +32,10 @@ _WARM_UP = 2.0
 
 @dataclass(slots=True)
 class Unit:
-    """One service. ``release`` is what it was started with; ``starts`` all of those, oldest first."""
+    """One service. ``release`` is what it was started with; ``starts`` all of those, oldest first.
+
+    ``triggers`` are units that start it, such as a socket.
+    """
 
     name: str
     enabled: bool = True
@@ -43,6 +46,7 @@ class Unit:
     started: float = 0.0
     number: int = 0
     starts: list[str] = field(default_factory=list)
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -149,8 +153,11 @@ def unit_state(unit: Unit, now: float) -> ServiceState:
     failed = failed or (unit.up and unit.behaviour == "dies" and age >= _LIFE)
     if not unit.up or failed:
         words = "failed (Result: exit-code)" if failed else "inactive (dead)"
-        return ServiceState(unit.name, True, False, words, start_id, None, 0, failed)
-    return ServiceState(unit.name, True, True, "active (running)", start_id, age - lives * _LIFE, lives, False)
+        return ServiceState(unit.name, True, False, words, start_id, None, 0, failed, triggers=unit.triggers)
+    up_for = age - lives * _LIFE
+    return ServiceState(
+        unit.name, True, True, "active (running)", start_id, up_for, lives, False, triggers=unit.triggers
+    )  # fmt: skip
 
 
 def answer_of(unit: Unit, now: float) -> tuple[int, str]:

@@ -145,3 +145,10 @@ def test_call_and_do_may_have_committed_something() -> None:
     assert may_commit_inside("-- x\nCALL backfill()")
     assert may_commit_inside("do $$ begin end $$")
     assert not may_commit_inside("UPDATE t SET x = 1")
+
+
+def test_the_lines_that_pg_dump_puts_around_a_dump_are_passed_over() -> None:
+    text = "--\n\\restrict 3bVxS0m3T0k3n\n\nSET x = 1;\nSELECT 2;\n\\unrestrict 3bVxS0m3T0k3n\n"
+    assert [(one.sql, one.line) for one in split(text).statements] == [("SET x = 1;", 4), ("SELECT 2;", 5)]
+    (one,) = split("\\restricted area").statements
+    assert problem_with("a.sql", one)

@@ -391,10 +391,11 @@ class TestSignals:
         texts = {
             f"_{number:03}": f"CREATE TABLE t{number} (a); INSERT INTO t{number} VALUES (1);" for number in range(40)
         }
+        migrations = files(**texts)
         for attempt in range(40):
             database = tmp_path / str(attempt) / "data.db"
             with contextlib.suppress(_Asked, Interrupted), signalled(0.0005 * (attempt + 1), _Asked()):
-                bring(database, **texts)
+                migrate(database, migrations)
             if database.exists():
                 assert len(tables(database)) in (0, 41)
                 assert side_files(database) == []

@@ -120,3 +120,17 @@ def test_only_side_files_of_our_own_are_opened_up(tmp_path: Path) -> None:
     share_side_files(str(tmp_path / "nothing"))
     assert other.stat().st_mode & 0o777 == 0o600
     assert "system.posix_acl_access" not in os.listxattr(other)
+
+
+def test_a_list_that_the_folder_has_given_stays(tmp_path: Path) -> None:
+    """OWNERSHIP: acl sets them up, for the service and for whoever else."""
+    database, log = tmp_path / "data.db", tmp_path / "data.db-wal"
+    for path in (database, log):
+        path.write_bytes(b"")
+    os.chown(database, SERVICE, SERVICE)
+    share_side_files(str(database))
+    given = os.getxattr(log, "system.posix_acl_access")
+    assert given
+    os.chown(database, DEPLOY, DEPLOY)
+    share_side_files(str(database))
+    assert os.getxattr(log, "system.posix_acl_access") == given

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from fakes.host import FakeWorld
+from fakes.services import Unit
 from mcc.core.crontab import job_lines, with_block
 from mcc.core.layout import Site
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.errors import ServiceFailed, StepError
 from mcc.model.conf import Conf, CronJob, Ownership, Server, Services
+from mcc.model.service import ServiceState
 from mcc.operations.stopping import look_at_services, start_steps, stop_steps
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.waiting import Health
@@ -151,3 +153,25 @@ def test_a_site_without_services_and_cron_needs_nothing(world: FakeWorld) -> Non
     still = look_at_services(bare, SITE, world.host(), "a-run")
     assert not (*stop_steps(still), *start_steps(still))
     assert still.warnings == ()
+
+
+def test_a_service_that_its_socket_would_start_again_is_restarted_afterwards(world: FakeWorld) -> None:
+    world.units.units["app.socket"] = Unit("app.socket", up=True)
+    world.units.units["app.service"].triggers = ("app.socket",)
+    still = look_at_services(CONF, SITE, world.host(), "a-run")
+    assert (still.stopped, still.kept_up) == (("worker.service",), ("app.service",))
+    assert still.warnings[0].startswith("app.service would be started again by its socket or timer")
+
+
+def test_a_unit_that_did_its_work_is_at_rest_and_need_not_be_stopped(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting = ServiceState("app.service", True, True, "at rest", "1", resting=True)
+    monkeypatch.setattr(type(world.host().services), "state", lambda self, name: resting)
+    host = world.host()
+    assert look_at_services(CONF, SITE, host, "a-run").stopped == ()
+    step = StopServices(("app.service",), Health(), 5)
+    seen = step.look(host)
+    step.do(host, seen)
+    step.undo(host, seen)
+    assert len(world.units.units["app.service"].starts) == 1

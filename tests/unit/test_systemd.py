@@ -206,3 +206,17 @@ def test_a_machine_without_systemd_is_told_the_other_manager() -> None:
         manager(machine).state("notes.service")
     with pytest.raises(StepError, match="no /bin/systemctl"):
         manager(machine).restart("notes.service")
+
+
+def test_units_that_would_start_a_unit_again_are_known() -> None:
+    """systemctl(1), show: names with blanks between."""
+    assert read_state("x", read_properties(RUNNING), 9.0).triggers == ()
+    shown = read_properties(RUNNING + "TriggeredBy=notes.socket notes.timer\n")
+    assert read_state("x", shown, 9.0).triggers == ("notes.socket", "notes.timer")
+
+
+def test_a_unit_at_rest_counts_as_active_but_does_not_run() -> None:
+    text = RUNNING.replace("Type=simple", "Type=oneshot").replace("ActiveState=active", "ActiveState=inactive")
+    state = read_state("x", read_properties(text), 9.0)
+    assert (state.active, state.resting, state.running) == (True, True, False)
+    assert read_state("x", read_properties(RUNNING), 9.0).running

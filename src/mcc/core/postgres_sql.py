@@ -27,6 +27,8 @@ _PARTS = r"""(?P<space>\s+ | --[^\n]*)
       | (?P<number>\$?\d[\w.]*)
       | (?P<command>\\[^\n]*)
       | (?P<sign>.)"""
+# Around every dump of pg_dump since August 2025: they say what psql itself may do meanwhile.
+_HARMLESS = re.compile(r"\\(un)?restrict\s+\w+\s*$")
 _COMMENT_PART = re.compile(r"/\*|\*/")
 
 _TRANSACTION = (
@@ -103,7 +105,7 @@ def split(text: str) -> Split:
     """Cut a text into statements, without comments between them and without empty ones.
 
     The last one may lack its semicolon. A line that begins with a backslash, as psql has them, is a
-    statement of its own, for :func:`problem_with` to refuse.
+    statement of its own, for :func:`problem_with` to refuse; but for those that pg_dump writes.
     """
     found: list[Statement] = []
     one = _Statement()
@@ -113,7 +115,9 @@ def split(text: str) -> Split:
         unfinished = _unfinished(kind, part, line)
         if unfinished:
             return Split(tuple(found), unfinished)
-        if kind == "command":
+        if kind == "command" and _HARMLESS.match(part):
+            pass
+        elif kind == "command":
             found.append(Statement(part.rstrip(), line))
             one = _Statement()
         elif kind == "sign" and part == ";" and not one.is_open:

@@ -150,11 +150,11 @@ def _tenants(request: Request, site: SiteDatabases, run: str) -> tuple[tuple[Ten
         ]  # fmt: skip
         base = next(target for target in site.targets if target.kind == "postgresql")
         return tuple(made), {_URL_FILE: (database.url or url_of(base, password(database, {}))).encode()}
-    one = database.url if database.url and not request.conf.domains else ""
-    return tuple(
-        Tenant(target.name, one or f"sqlite:///{target.path}", None, None, target.path)
-        for target in site.targets if target.kind == "sqlite"
-    ), {}  # fmt: skip
+    files = [target for target in site.targets if target.kind == "sqlite"]
+    if database.url and not request.conf.domains:
+        file = request.site.kept(run) / _URL_FILE  # an encrypted one has its key in it
+        return tuple(Tenant(each.name, "", file, None, each.path) for each in files), {_URL_FILE: database.url.encode()}
+    return tuple(Tenant(each.name, f"sqlite:///{each.path}", None, None, each.path) for each in files), {}
 
 
 def _schema_variables(schema: str | None) -> tuple[tuple[str, str], ...]:

@@ -33,7 +33,7 @@ def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
     _raise(
         itertools.chain(
             _components(s, host), _scripts(s, host), _links(s, host), _database(s, host), _room(s, host),
-            _services(s, host), _secrets(s), _reach(s, host), _cron(s),
+            _services(s, host), _secrets(s), _reach(s, host), _cron(s), offline.problems(s, host),
         )
     )  # fmt: skip
     check_rights(_needed_rights(s, host), host)

@@ -74,19 +74,22 @@ class PlannedDatabases:
     @property
     def pending_names(self) -> tuple[str, ...]:
         """The names of the files that run on some database, each once, in order."""
-        names = {migration.name for each in self.databases for migration in each.pending}
+        return self.names_in(("before", "after"))
+
+    def names_in(self, phases: tuple[MigrationPhase, ...]) -> tuple[str, ...]:
+        """The same of those that run in these phases; a new database gets all of them before the cut-over."""
+        names = {
+            migration.name
+            for each in self.databases
+            for migration in each.pending
+            if ("before" if each.found.new else migration.phase) in phases
+        }
         return tuple(each.name for each in self.migrations if each.role == "migration" and each.name in names)
 
     @property
     def standings(self) -> dict[str, Standing]:
         """How each database stands, by its name."""
         return {each.target.name: each.standing for each in self.databases}
-
-    def has_pending(self, phase: MigrationPhase) -> bool:
-        """Whether a file of that phase will run; a new database gets all of them before the cut-over."""
-        if phase == "before":
-            return any(each.found.new or _of(each, phase) for each in self.databases if each.pending)
-        return any(not each.found.new and _of(each, phase) for each in self.databases)
 
     def refuse(self, command: str, late_allowed: Iterable[str] = ()) -> None:
         """Raise ConfigError with all reasons why nothing may run; ``command`` leads out of some of them."""
@@ -128,10 +131,6 @@ class PlannedDatabases:
         """Where the files are when the release is in place."""
         schema, always = (release / name if name else None for name in (self.schema, self.always))
         return Sources(release / self.folder, schema, always, self.in_output.dialect)
-
-
-def _of(each: PlannedDatabase, phase: MigrationPhase) -> bool:
-    return any(migration.phase == phase for migration in each.pending)
 
 
 def plan_databases(

@@ -12,6 +12,8 @@ from mcc.core.backups import root_of, set_folder
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.core.sudo import Words, stop
 from mcc.deploy.situation import Situation
+from mcc.errors import Refused, SiteError
+from mcc.host.ports import Host
 from mcc.model.database import Target
 from mcc.model.migration import MigrationPhase
 from mcc.model.plan import PlannedStep
@@ -34,6 +36,18 @@ def stop_rights(s: Situation) -> tuple[Words, ...]:
     """What must be allowed besides: a stopped unit is started by the restart that every deploy may do."""
     services = s.request.conf.services
     return tuple(stop(unit) for unit in services.all) if stands_still(s) and services.manager == "systemd" else ()
+
+
+def problems(s: Situation, host: Host) -> Iterator[Refused]:
+    """A service that the next visitor starts again cannot stand still."""
+    services = s.request.conf.services
+    for name in services.all if stands_still(s) and services.manager == "systemd" else ():
+        triggers = [each for each in host.services.state(name).triggers if host.services.state(each).active]
+        if triggers:
+            yield SiteError(
+                f"MIGRATE_OFFLINE: {name} would be started again by {', '.join(triggers)} while it has to stand still",
+                help=f"as root, until it is over: systemctl stop {' '.join(triggers)}; or without MIGRATE_OFFLINE",
+            )
 
 
 def warnings(s: Situation) -> Iterator[str]:

@@ -106,7 +106,7 @@ def _migrate(s: Situation) -> Iterator[PlannedStep]:
     yield from back_up_steps(s)
     yield from put_back_steps(s)
     if s.databases is not None:
-        yield _step("migrate", _databases_title(s.databases), _migration_step(s, s.databases, phases(s)))
+        yield _step("migrate", _databases_title(s.databases, phases(s)), _migration_step(s, s.databases, phases(s)))
     yield from _alembic(s)
 
 
@@ -122,8 +122,8 @@ def _alembic(s: Situation) -> Iterator[PlannedStep]:
     yield _step("migrate", s.alembic.title, RunAlembic(room, s.alembic.tenants))
 
 
-def _databases_title(databases: PlannedDatabases) -> str:
-    pending = databases.pending_names
+def _databases_title(databases: PlannedDatabases, phases: tuple[MigrationPhase, ...]) -> str:
+    pending = databases.names_in(phases)
     what = f"{len(pending)} pending" if pending else "nothing pending"
     many = len(databases.targets) != 1
     where = f"{len(databases.targets)} databases" if many else databases.targets[0].name
@@ -138,8 +138,8 @@ def _migration_step(s: Situation, databases: PlannedDatabases, phases: tuple[Mig
 
 def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
-    if s.databases is not None and "after" not in phases(s) and s.databases.has_pending("after"):
-        title = f"{_databases_title(s.databases)}, those marked for after the cut-over"
+    if s.databases is not None and "after" not in phases(s) and s.databases.names_in(("after",)):
+        title = _databases_title(s.databases, ("after",))
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
         if s.request.conf.ownership.mode == "sudo":
             yield _step("after", "owners of what was made behind the cut-over", _own_step(s, Own))

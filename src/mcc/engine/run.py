@@ -50,9 +50,7 @@ class Outcome:
 class Engine:
     """Runs the steps of one plan against one journal, telling ``sink`` what happens."""
 
-    def __init__(
-        self, host: Host, journal: JournalFile, sink: Sink, interrupts: Interrupts | None = None
-    ) -> None:
+    def __init__(self, host: Host, journal: JournalFile, sink: Sink, interrupts: Interrupts | None = None) -> None:
         self._sink = sink
         self._clock = host.clock
         self._host = dataclasses.replace(host, listener=_Listening(self._tell))
@@ -108,9 +106,7 @@ class Engine:
         self._journal.done(index, facts)
         self._facts.update(facts)
         seconds = round(self._clock.monotonic() - started, 3)
-        self._tell(
-            StepDone, index=index, phase=planned.phase, title=planned.title, seconds=seconds, facts=facts
-        )
+        self._tell(StepDone, index=index, phase=planned.phase, title=planned.title, seconds=seconds, facts=facts)
 
     def _go_back(self, plan: Plan, index: int, begun: dict[int, Seen], error: MccError) -> Outcome:
         planned = plan.steps[index]

@@ -127,7 +127,8 @@ class Alembic:
         url = self._url(tenant)
         mask = Masker(_secrets(url)).mask
         say = (lambda line: on_line(mask(line))) if on_line else None
-        command = (str(self._room.python), "-m", "alembic", *words)
+        # As alembic's own command: the present folder is on the path only if alembic.ini says so.
+        command = (str(self._room.python), "-I", "-B", "-m", "alembic", *words)
         try:
             done = self._commands.run(
                 command, cwd=self._room.folder, env=self._variables(tenant, url), timeout=timeout, on_line=say
@@ -152,9 +153,8 @@ class Alembic:
         password = {"PGPASSFILE": str(tenant.password_file)} if tenant.password_file else {}
         return {
             "DATABASE_URL": url,
-            # Nothing of what mcc itself runs with, and no bytecode in the release.
+            # What env.py starts must not find mcc's own library either.
             "PYTHONPATH": "",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "VIRTUAL_ENV": str(environment),
             "ALEMBIC_CONFIG": INI,
             **password,

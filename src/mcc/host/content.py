@@ -38,9 +38,7 @@ def postgres_content(
         raise CopyFailed(error.message, help=error.help, log=error.log) from error
 
 
-def compare(
-    target: Target, contents: Contents, rows: Mapping[str, int], names: tuple[str, ...], exact: bool
-) -> None:
+def compare(target: Target, contents: Contents, rows: Mapping[str, int], names: tuple[str, ...], exact: bool) -> None:
     """Raise CopyFailed with the first difference."""
     if set(names) != set(contents.migrations):
         raise CopyFailed(f"{target.name} has {len(names)} migrations, not the {len(contents.migrations)} of the copy")

@@ -92,13 +92,21 @@ def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
 
 
 def settle(descriptor: int, path: Path) -> None:
-    """Return when a file is on the disk; what is read from it afterwards comes from there. Raises CopyFailed."""
+    """Return when a file is on the disk. Raises CopyFailed."""
     try:
         os.fsync(descriptor)
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError as error:
         raise disk_error(path, error) from error
+
+
+def forget(path: Path) -> None:
+    """Have the kernel let go of a file that is on the disk: who reads it back then reads what is there."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
 
 def compress(source: Path, place: Path, tick: Tick) -> str:
@@ -139,12 +147,14 @@ def unpack(source: Path, place: Path) -> tuple[str, int]:
     unpacker = zlib.decompressobj(_GZIP)
     size = 0
     descriptor = new_file(place)
+    write_back = WriteBack(descriptor)
     try:
         for chunk in read_chunks(source):
             total.update(chunk)
             for plain in _unpacked(unpacker, chunk) if packed else (chunk,):
                 _write(descriptor, plain, lambda _: None)
                 size += len(plain)
+                write_back.step()
     except zlib.error as error:
         raise CopyFailed(f"{source} is damaged: {error}", help="take another copy") from error
     except OSError as error:

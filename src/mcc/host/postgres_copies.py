@@ -17,7 +17,7 @@ from typing import IO
 
 from mcc.core.databases import url_of
 from mcc.errors import CommandFailed, CopyFailed, MigrationFailed
-from mcc.host.copy_files import discard, hash_of, new_file, settle
+from mcc.host.copy_files import discard, forget, hash_of, new_file, settle
 from mcc.host.ports import Commands, Completed
 from mcc.host.postgres_replace import PostgresReplacer
 from mcc.host.postgres_session import Session, opened, quoted
@@ -100,7 +100,8 @@ class PostgresCopies:
             raise _failed(target, place, done)
 
     def verify(self, place: Path, contents: Contents, tracking: Tracking | None = None) -> None:
-        """The hash, and all rows read back into nowhere and counted; see the port."""
+        """The hash, and all rows read back from the disk into nowhere and counted; see the port."""
+        forget(place)
         digest = hash_of(place)
         if digest != contents.sha256:
             raise CopyFailed(

@@ -24,6 +24,7 @@ from mcc.host.copy_files import (
     compress,
     discard,
     disk_error,
+    forget,
     hash_of,
     new_file,
     settle,
@@ -75,7 +76,8 @@ class SqliteCopies:
         raise CopyFailed(f"{target.path} was changed under each of {_TRIES} copies", help="try again")
 
     def verify(self, place: Path, contents: Contents, tracking: Tracking | None = None) -> None:
-        """Read a copy back; see the port."""
+        """Read a copy back, from the disk; see the port."""
+        forget(place)
         try:
             if not place.name.endswith(".gz"):
                 _compare_file(place, hash_of(place), contents)
@@ -109,9 +111,9 @@ class _Copy:
 
     def make(self, packed: bool) -> Contents:
         if not packed:
-            return self._contents(self.place, self._pages(self.place))
+            return self._contents(self.place, self._pages(self.place, lasting=True))
         with temporary(self.place) as plain:
-            pages = self._pages(plain)
+            pages = self._pages(plain, lasting=False)
             digest = compress(plain, self.place, lambda _: None)
             return self._contents(plain, pages, digest)
 
@@ -130,14 +132,15 @@ class _Copy:
             server=sqlite3.sqlite_version,
         )
 
-    def _pages(self, plain: Path) -> int:
-        """Copy all pages into a new file, on disk when this returns; the size of a page in bytes."""
+    def _pages(self, plain: Path, lasting: bool = True) -> int:
+        """Copy all pages into a new file, on disk when this returns if it is to last; the bytes of a page."""
         descriptor = new_file(plain)
         try:
             with opened(self.database, plain, self.deadline) as source:
                 page_size = source.page_size
                 self._copy(source, plain, descriptor, max(1, _STEP // page_size))
-            settle(descriptor, plain)
+            if lasting:
+                settle(descriptor, plain)
         except BaseException:
             discard(plain)
             raise

@@ -42,7 +42,7 @@ def bring_forward(
     """
     session = Session(connection, database, how.wait, stop)
     run = _Run(session, migrations, how, check)
-    with session.watched():
+    with session:
         try:
             return run.bring()
         except BaseException:
@@ -59,7 +59,7 @@ def write_rows(
 ) -> tuple[str, ...]:
     """Write rows without running anything; the names whose rows changed. Raises as above."""
     session = Session(connection, database, how.wait, threading.Event())
-    with session.watched():
+    with session:
         session.patiently("BEGIN IMMEDIATE")
         session.share()
         check()
@@ -134,11 +134,13 @@ class _Run:
         self._check()
         if not self._still((migration,)):
             return ()
-        with session.authorized():
-            for statement in migration.statements:
-                session.watch.vacuum = first_word(statement.sql) == "VACUUM"
-                session.patiently(statement.sql, f"{migration.file}:{statement.line}")
-                session.share()
+        session.share()
+        session.authorize(True)
+        for statement in migration.statements:
+            session.watch.vacuum = first_word(statement.sql) == "VACUUM"
+            session.patiently(statement.sql, f"{migration.file}:{statement.line}")
+            session.share()
+        session.authorize(False)
         session.watch.pragmas = True
         self._tidy(migration.file)
         session.patiently("BEGIN IMMEDIATE")
@@ -161,9 +163,10 @@ class _Run:
         # A statement that outgrows the memory needs the file alone, and cannot be tried twice.
         self._session.wait_at_most()
         before = violations(self._session)
-        with self._session.authorized():
-            for migration in todo:
-                self._apply_one(migration)
+        self._session.authorize(True)
+        for migration in todo:
+            self._apply_one(migration)
+        self._session.authorize(False)
         refuse_new(self._session, before, todo)
 
     def _apply_one(self, migration: Migration) -> None:

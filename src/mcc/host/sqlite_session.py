@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,31 +78,31 @@ class Session:
         self.watch = Watch(stop)
         self._wait = wait
         self._stop = stop
+        self._file = ""
 
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    # Not as generators: a signal between their parts would leave half of them for the garbage collector.
+
+    def __enter__(self) -> Session:
         """Signals end a running statement; after any failure an open transaction is taken back."""
         self.connection.text_factory = _text
         self.connection.set_progress_handler(self.watch.tick, _STEPS)
         self.wait_at_most(_POLL)
-        try:
-            yield
-        except BaseException:
-            self.take_back()
-            raise
-        finally:
-            self.connection.set_progress_handler(None, 0)
+        return self
 
-    @contextlib.contextmanager
-    def authorized(self) -> Iterator[None]:
-        """Denied meanwhile: what would end the transaction or reach other files."""
-        self.connection.set_authorizer(self.watch.authorize)
-        yield
-        self.connection.set_authorizer(None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.take_back()
+        self.connection.set_progress_handler(None, 0)
+
+    def authorize(self, on: bool) -> None:
+        """Deny, or do not deny any more, what would end the transaction or reach other files."""
+        self.connection.set_authorizer(self.watch.authorize if on else None)
 
     def share(self) -> None:
         """Let the database's owner write the side files that this connection has made."""
-        share_side_files(str(self.connection.execute("PRAGMA database_list").fetchone()[2]))
+        if not self._file:  # asked once, and not while statements are watched
+            self._file = str(self.rows("PRAGMA database_list")[0][2])
+        share_side_files(self._file)
 
     def take_back(self) -> None:
         """Never raises for what SQLite says."""

@@ -37,6 +37,8 @@ def _share(path: str, user: int) -> None:
     found = os.lstat(path)
     if found.st_uid != os.geteuid() or found.st_nlink != 1 or not stat.S_ISREG(found.st_mode):
         return
+    if _ACL in os.listxattr(path, follow_symlinks=False):
+        return  # done already, or given by the folder (OWNERSHIP: acl)
     group, other = (found.st_mode >> 3) & 7, found.st_mode & 7
     entries = (
         (_OWNER, _READ_WRITE, _NOBODY),

@@ -14,7 +14,7 @@ from mcc.model.service import ServiceState
 _PROPERTIES = (
     "Id", "Type", "LoadState", "LoadError", "ActiveState", "SubState", "Result", "InvocationID", "NRestarts",
     "ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic",
-    "ExecMainStatus", "StartLimitIntervalUSec",
+    "ExecMainStatus", "StartLimitIntervalUSec", "TriggeredBy",
 )  # fmt: skip
 _ENGLISH = {"LC_ALL": "C.UTF-8"}
 _STATUS_LINES = 40
@@ -156,6 +156,8 @@ def read_state(name: str, shown: Mapping[str, str], now: float) -> ServiceState:
         active_for=max(0.0, now - since) if active else None,
         restarts=_number(shown, "NRestarts"),
         failed=_has_failed(shown),
+        resting=resting,
+        triggers=tuple(shown.get("TriggeredBy", "").split()),
     )
 
 

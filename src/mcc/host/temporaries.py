@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 
 from mcc.host.ports import Files
 
@@ -15,3 +16,11 @@ def sweep(files: Files, folder: Path) -> None:
     for name in files.names(folder) if files.kind(folder) == "folder" else ():
         if _NAME.fullmatch(name) and files.kind(folder / name) in ("file", "link"):
             files.remove(folder / name)
+
+
+def sweep_older(files: Files, folder: Path, moment: datetime) -> None:
+    """Remove temporary files that nobody has written to since ``moment``: for folders that are read without a lock."""
+    for entry in files.walk(folder) if files.kind(folder) == "folder" else ():
+        name = PurePosixPath(entry.path).name
+        if entry.kind == "file" and _NAME.fullmatch(name) and entry.mtime_ns < moment.timestamp() * 1e9:
+            files.remove(folder / entry.path)

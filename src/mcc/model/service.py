@@ -11,7 +11,8 @@ class ServiceState:
 
     ``start_id`` changes with every start (systemd's InvocationID), empty when it never ran.
     ``active_for`` is in seconds, None when it is not active. ``restarts`` counts the automatic
-    restarts since the last one that was asked for (systemd.service(5), NRestarts).
+    restarts since the last one that was asked for (systemd.service(5), NRestarts). ``resting``: it did
+    its work, ended well and counts as active. ``triggers`` are units that start it, such as a socket.
     """
 
     name: str
@@ -22,3 +23,10 @@ class ServiceState:
     active_for: float | None = None
     restarts: int = 0
     failed: bool = False
+    resting: bool = False
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is something to be stopped."""
+        return self.active and not self.resting

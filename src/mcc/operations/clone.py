@@ -23,7 +23,7 @@ from mcc.host.settings import read_conf
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Conf
 from mcc.model.config import Stage
-from mcc.model.database import SqliteDatabase, Target
+from mcc.model.database import SqliteDatabase, Target, Tracking
 from mcc.model.plan import Plan, PlannedStep
 from mcc.operations.clone_far import far_databases, fetch_steps, fetched
 from mcc.operations.exchange import Exchange, begin, databases_of, keep_steps, own_steps, refuse_missing_rights
@@ -134,7 +134,7 @@ def _prepared(request: CloneRequest, hands: Hands, host: Host, run: str) -> Prep
         *_copy_steps(request, chosen, copies, script, folder),
         *stop_steps(still),
         *keep_steps(exchange),
-        *_put_steps(chosen, copies, script, exchange, still),
+        *_put_steps(chosen, copies, script, exchange, still, request.source.database.tracking),
         *own_steps(exchange),
         *start_steps(still),
     )
@@ -256,9 +256,10 @@ def _copy_steps(
 
 
 def _put_steps(
-    chosen: Pairs, copies: Sequence[SourceCopy], script: Script | None, exchange: Exchange, still: Standstill
-) -> Iterator[PlannedStep]:
-    tracking = exchange.conf.database.tracking
+    chosen: Pairs, copies: Sequence[SourceCopy], script: Script | None, exchange: Exchange, still: Standstill,
+    tracking: Tracking,
+) -> Iterator[PlannedStep]:  # fmt: skip
+    """``tracking`` is the source's: its table comes along."""
     for (source, target), copied in zip(chosen, copies, strict=True):
         path, shown = script if script and source.kind == "postgresql" else (None, "")
         step = PutClone(

@@ -57,4 +57,5 @@ def asked_by_site(base: Path, parameters: Mapping[str, str] | None = None) -> As
     conf = read_conf(path.parent, path.name)
     if conf.server.base != site.base:
         raise SiteError(f"{path} is the conf of another site: REMOTE_BASE is {conf.server.base}")
-    return Asked(site, conf, live.stage, live.build, parameters or {}, conf.warnings)
+    build = None if live.build == BuildInfo() else live.build
+    return Asked(site, conf, live.stage, build, parameters or {}, conf.warnings)

@@ -21,7 +21,8 @@ from mcc.steps.waiting import Health
 class Standstill:
     """``stopped``: services that run and may be stopped; ``kept_up``: those that run and may not.
 
-    A service that does not run is not touched. ``user`` is the deploy user.
+    A service that does not run is not touched. ``user`` is the deploy user. Those of ``triggered`` are among
+    ``kept_up``: the next visitor, or the clock, would start them again.
     """
 
     conf: Conf
@@ -31,15 +32,18 @@ class Standstill:
     stopped: tuple[str, ...]
     kept_up: tuple[str, ...]
     has_crontab: bool
+    triggered: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What cannot stand still, and the line that would let it."""
-        if not self.kept_up:
-            return ()
-        names = ", ".join(self.kept_up)
-        lines = way_out(self.user, *(stop(name) for name in self.kept_up))
-        return (f"{names} may not be stopped and is restarted afterwards; what it writes meanwhile is lost; {lines}",)
+        lost = "is restarted afterwards; what it writes meanwhile is lost"
+        found = [f"{name} would be started again by its socket or timer: it {lost}" for name in self.triggered]
+        refused = [name for name in self.kept_up if name not in self.triggered]
+        if refused:
+            lines = way_out(self.user, *(stop(name) for name in refused))
+            found.append(f"{', '.join(refused)} may not be stopped and {lost}; {lines}")
+        return tuple(found)
 
     @property
     def health(self) -> Health:
@@ -56,10 +60,13 @@ class Standstill:
 def look_at_services(conf: Conf, site: Site, host: Host, run: str) -> Standstill:
     """What runs, and what of it may be stopped; nothing is changed."""
     names = conf.services.all if conf.services.manager != "none" else ()
-    up = [name for name in names if host.services.state(name).active]
-    stoppable = tuple(name for name in up if host.services.may_stop(name))
+    states = {name: host.services.state(name) for name in names}
+    up = [name for name in names if states[name].running]
+    triggered = tuple(name for name in up if any(host.services.state(each).active for each in states[name].triggers))
+    stoppable = tuple(name for name in up if name not in triggered and host.services.may_stop(name))
     others = tuple(name for name in up if name not in stoppable)
-    return Standstill(conf, site, run, host.machine.user(), stoppable, others, host.crontab.available())
+    available = host.crontab.available()
+    return Standstill(conf, site, run, host.machine.user(), stoppable, others, available, triggered)
 
 
 def stop_steps(still: Standstill) -> Iterator[PlannedStep]:

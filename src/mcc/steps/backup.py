@@ -68,7 +68,8 @@ class BackUpDatabases:
         manifest = Manifest(at, self.site, self.kind, tuple(copied), self.stage, self.release, self.tool)
         self._refuse_bad(manifest)
         host.files.write(self._hidden / MANIFEST, to_json(manifest), 0o600)
-        host.files.sync(self._hidden)
+        # Copies and manifest are on the disk by now, with their names. Syncing all of the file system
+        # here (see Files.sync) would have the service wait.
         host.files.rename(self._hidden, self.folder)
         label = f"{shelf_of(self.kind)}/{self.name}"
         if manifest.failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from mcc.core import ledger as ledgers
@@ -24,6 +25,7 @@ from mcc.core.backups import (
 )
 from mcc.host.backup_sets import leftovers, sets_of
 from mcc.host.ports import Host
+from mcc.host.temporaries import sweep_older
 from mcc.model.plan import Facts, Seen
 
 
@@ -64,7 +66,6 @@ class PromoteSet:
             _second_name(host, made.folder / copied.file, hidden / copied.file)
         manifest = dataclasses.replace(made.manifest, kind=self.kind, databases=tuple(copies))
         host.files.write(hidden / MANIFEST, to_json(manifest), 0o600)
-        host.files.sync(hidden)
         host.files.rename(hidden, target)
 
 
@@ -98,6 +99,9 @@ class PruneSets:
         sets = sets_of(host.files, self.root, self.site)
         over = befores_to_remove(sets, self._standing(host), host.clock.now(), self.days)
         over += to_remove(sets, self.keep) if self.keep else ()
+        for one in (one for one in sets if one not in over):
+            # Of somebody who read the set back and was killed.
+            sweep_older(host.files, one.folder, host.clock.now() - timedelta(days=1))
         for number, one in enumerate(over, 1):
             self._remove(host, one)
             host.listener.progress(number, len(over), "old sets")

@@ -32,7 +32,7 @@ class StopServices:
         for name in self.names:
             host.services.stop(name)
         deadline = host.clock.monotonic() + self.stop_timeout
-        while up := [name for name in self.names if host.services.state(name).active]:
+        while up := [name for name in self.names if host.services.state(name).running]:
             if host.clock.monotonic() >= deadline:
                 message = f"{', '.join(up)} is still active {self.stop_timeout:g} s after it was stopped"
                 raise ServiceFailed(message, log=host.services.status(up[0]))

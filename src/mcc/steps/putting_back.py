@@ -35,7 +35,7 @@ def raw_paths(target: Target) -> tuple[Path, ...]:
 def stop_all(host: Host, services: Sequence[str]) -> None:
     """Stop what a reboot, or a start that came too early, has brought up."""
     for name in services:
-        if host.services.state(name).active:
+        if host.services.state(name).running:
             host.services.stop(name)
 
 

@@ -46,5 +46,3 @@ def _holder() -> dict[str, object]:
     machine = RealMachine()
     since = RealClock().now().isoformat(timespec="seconds")
     return {"what": "recover", "user": machine.user(), "pid": machine.pid(), "since": since}
-
-
