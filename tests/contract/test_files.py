@@ -259,6 +259,10 @@ class TestMayWrite:
     def test_a_folder_of_ones_own(self, case: Case) -> None:
         assert case.files.may_write(case.top)
 
+    def test_a_file_of_ones_own_that_nobody_can_run(self, case: Case) -> None:
+        case.files.write(case.top / "file", b"", 0o600)
+        assert case.files.may_write(case.top / "file")
+
     def test_nothing_can_be_written_where_nothing_is(self, case: Case) -> None:
         assert not case.files.may_write(case.top / "missing")
 

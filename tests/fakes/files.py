@@ -67,12 +67,12 @@ class FakeFiles:
     def space(self, path: Path) -> Space:
         return Space(*self.tree.room())
 
-    def may_write(self, folder: Path) -> bool:
+    def may_write(self, path: Path) -> bool:
         try:
-            node = self._node(folder)
+            node = self._node(path)
         except OSError:
             return False
-        return not self.tree.read_only and self.who.may(node, 3)
+        return not self.tree.read_only and self.who.may(node, 3 if isinstance(node, Folder) else 2)
 
     def owner(self, path: Path) -> Owner:
         """User and group; not part of the port."""

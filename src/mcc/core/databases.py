@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -30,6 +30,11 @@ def targets(conf: Conf, site: Site, environment: Mapping[str, str] | None = None
     if conf.domains:
         return tuple(SqliteDatabase(domain, site.database(domain)) for domain in conf.domains)
     return (_single(conf.database, site),)
+
+
+def files_of(targets: Iterable[Target]) -> tuple[Path, ...]:
+    """The files of those that are SQLite's."""
+    return tuple(target.path for target in targets if isinstance(target, SqliteDatabase))
 
 
 def _single(database: Database, site: Site) -> SqliteDatabase:

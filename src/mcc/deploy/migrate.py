@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core.backups import root_of, set_folder, set_name
+from mcc.core.databases import files_of
 from mcc.core.nearest import did_you_mean
 from mcc.core.sudo import chmod, chown
 from mcc.deploy.alembic import uses_alembic
@@ -136,7 +137,8 @@ def _owned(request: Request, host: Host, planned: PlannedDatabases, step: Planne
         return (step,)
     who = (owner.user, owner.group)
     check_rights([words for path in paths for words in (chown(*who, path), chmod(path))], host)
-    before = PlannedStep("migrate", "owners of what is made from here on", KeepOwnership(paths, *who))
+    keep = KeepOwnership(paths, *who, files_of(planned.pending_targets))
+    before = PlannedStep("migrate", "owners of what is made from here on", keep)
     after = PlannedStep("own", f"{owner.user}:{owner.group}, group may write", Own(paths, *who))
     return (before, step, after)
 

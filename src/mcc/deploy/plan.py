@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mcc.core.backup_line import backup_lines
 from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.databases import files_of
 from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
@@ -102,7 +103,9 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
 
 def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
-        yield _step("migrate", "owners of what is made from here on", _own_step(s, KeepOwnership))
+        owner, written = s.request.conf.ownership, files_of(s.pending_targets)
+        step = KeepOwnership(owned_paths(s), owner.user or "", owner.group or "", written)
+        yield _step("migrate", "owners of what is made from here on", step)
     yield from back_up_steps(s)
     yield from put_back_steps(s)
     if s.databases is not None:
@@ -142,18 +145,18 @@ def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
         title = _databases_title(s.databases, ("after",))
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
         if s.request.conf.ownership.mode == "sudo":
-            yield _step("after", "owners of what was made behind the cut-over", _own_step(s, Own))
+            yield _step("after", "owners of what was made behind the cut-over", _own_step(s))
 
 
 def _own(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         owner = s.request.conf.ownership
-        yield _step("own", f"{owner.user}:{owner.group}, group may write", _own_step(s, Own))
+        yield _step("own", f"{owner.user}:{owner.group}, group may write", _own_step(s))
 
 
-def _own_step(s: Situation, kind: type[Own] | type[KeepOwnership]) -> Own | KeepOwnership:
+def _own_step(s: Situation) -> Own:
     owner = s.request.conf.ownership
-    return kind(owned_paths(s), owner.user or "", owner.group or "")
+    return Own(owned_paths(s), owner.user or "", owner.group or "")
 
 
 def owned_paths(s: Situation) -> tuple[Path, ...]:

@@ -59,8 +59,8 @@ class RealFiles:
         inodes = free.f_favail if free.f_files else 1 << 60
         return Space(free.f_bavail * free.f_frsize, inodes)
 
-    def may_write(self, folder: Path) -> bool:
-        return os.access(folder, os.W_OK | os.X_OK)
+    def may_write(self, path: Path) -> bool:
+        return os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0))
 
     def make_folder(self, path: Path, mode: int = 0o755) -> None:
         if path.is_dir():

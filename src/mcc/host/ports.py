@@ -71,7 +71,10 @@ class Files(Protocol):
         """What is free where ``path`` is, or where it would be made."""
         ...
 
-    def may_write(self, folder: Path) -> bool: ...
+    def may_write(self, path: Path) -> bool:
+        """Whether the file can be written, or files can be made in the folder."""
+        ...
+
 
     # effects
     def make_folder(self, path: Path, mode: int = 0o755) -> None:

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from mcc.errors import MigrationFailed
 
 _MOST_LINKS = 40
-_FOLDER_MODE = 0o775
+# Side files get the folder's group: a service without that group makes some that the deploy user could not write.
+_FOLDER_MODE = stat.S_ISGID | 0o775
 _FILE_MODE = 0o664
 _THINGS = "SELECT count(*) FROM sqlite_master"
 
@@ -177,9 +178,9 @@ def _make_file(path: str, made: Made) -> None:
 
 
 def allow_group(path: Path, mode: int) -> None:
-    """The umask decides for others, not for the group; a set-gid bit stays. ``path`` is ours, and no link."""
+    """The umask decides for others, not for the group and its set-gid bit. ``path`` is ours, and no link."""
     have = stat.S_IMODE(path.stat().st_mode)
-    wanted = have | (mode & stat.S_IRWXG)
+    wanted = have | (mode & (stat.S_IRWXG | stat.S_ISGID))
     if wanted != have:
         path.chmod(wanted)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core.backups import SetKind, root_of, set_folder, set_name
-from mcc.core.databases import targets
+from mcc.core.databases import files_of, targets
 from mcc.core.layout import Site
 from mcc.core.sudo import required, way_out
 from mcc.errors import RightsError, SiteError
@@ -76,7 +76,7 @@ def keep_steps(exchange: Exchange) -> Iterator[PlannedStep]:
     """What the databases hold, kept; and owners put right on the way back."""
     owner, owned = exchange.conf.ownership, _owned(exchange)
     if owned:
-        step = KeepOwnership(owned, owner.user or "", owner.group or "")
+        step = KeepOwnership(owned, owner.user or "", owner.group or "", files_of(exchange.targets))
         yield PlannedStep("back up", "owners of what is made from here on", step)
     keep = KeepPresent(
         exchange.targets, exchange.kept, exchange.site.base, exchange.kind, exchange.stage, exchange.release,

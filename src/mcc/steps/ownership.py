@@ -15,17 +15,22 @@ from mcc.model.plan import Facts, Seen
 class KeepOwnership:
     """Stands before the steps that make files, and puts owners right on the way back.
 
-    A migration that failed half-way may leave files that the service could not write.
+    A migration that failed half-way may leave files that the service could not write. ``databases`` are those
+    that will be written: a service without our group has side files open there that we could not.
     """
 
     paths: tuple[Path, ...]
     user: str
     group: str
+    databases: tuple[Path, ...] = ()
 
     def look(self, host: Host) -> Seen:
         return {}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
+        closed = [each for each in self.databases if _is_closed(host, each)]
+        above = {parent for each in closed for parent in each.parents}
+        _own(host, tuple(path for path in self.paths if path in above), self.user, self.group)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
@@ -52,6 +57,12 @@ class Own:
         # Once more: what the new release's services wrote must be removable by the deploy user.
         _own(host, self.paths, self.user, self.group)
         return None
+
+
+def _is_closed(host: Host, database: Path) -> bool:
+    """Whether SQLite keeps something beside a database that we may not write: then it is "readonly" for us."""
+    sides = (database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))
+    return any(host.files.kind(side) == "file" and not host.files.may_write(side) for side in sides)
 
 
 def _own(host: Host, paths: tuple[Path, ...], user: str, group: str) -> None:
