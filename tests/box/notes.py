@@ -317,6 +317,6 @@ def rules_of(sites: Iterable[Notes]) -> list[str]:
 
 
 __all__ = [
-    "DOMAINS", "EXAMPLE", "HEALTH", "Notes", "authors", "build", "guardian", "leave_wal", "reach", "rest", "rules_of",
-    "runner", "spec_sudoers", "without_key",
+    "DOMAINS", "EXAMPLE", "HEALTH", "KEEPS_OPEN", "Notes", "authors", "build", "guardian", "leave_wal", "reach", "rest",
+    "rules_of", "runner", "spec_sudoers", "without_key",
 ]  # fmt: skip

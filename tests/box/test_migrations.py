@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from box.harness import DEPLOY_USER, Running, until
-from box.notes import DOMAINS, Notes, Outputs, authors, guardian, leave_wal, reach, rest, runner
+from box.notes import DOMAINS, KEEPS_OPEN, Notes, Outputs, authors, guardian, leave_wal, reach, rest, runner
 
 FIRST, SECOND = DOMAINS
 OFFLINE = {"MIGRATE_OFFLINE": "true"}
@@ -150,6 +150,57 @@ def test_what_a_killed_service_left_in_the_wal_is_kept(site: Notes, outputs: Out
     assert pending.had_by() == list(DOMAINS)
     assert [count(site, domain, "only in the wal") for domain in DOMAINS] == [1, 1]
     serves_and_writes(site)
+
+
+@pytest.mark.parametrize(("made_by", "group"), [("mcc", "stenvala"), ("others", "www-data")])
+def test_a_service_without_the_deploy_users_group_holds_its_database_open(
+    site: Notes, outputs: Outputs, made_by: str, group: str
+) -> None:
+    """Folders of mcc's make its side files the group's; in others they are handed over first; it writes on."""
+    modes = site.box.exec(f"stat -c %A {site.base}/domains/*").stdout.split()
+    assert all(mode[6] == "s" for mode in modes)
+    with folders_of(made_by, site), service_of_its_own_group(site):
+        assert f"www-data:{group}" in side_files(site)
+        pending = bring(site, outputs, "alone", f"ALTER TABLE notes ADD COLUMN by_{made_by} TEXT NOT NULL DEFAULT '';\n")
+        applied = site.mcc("migrate", "--stage", "prod", "--apply")
+        assert applied.code == 0, applied
+        assert pending.had_by() == list(DOMAINS)
+        serves_and_writes(site)
+
+
+@contextmanager
+def folders_of(made_by: str, site: Notes) -> Iterator[None]:
+    """The specification's script makes them without a set-gid bit."""
+    if made_by == "others":
+        site.box.exec(f"chmod g-s {site.base}/domains/*")
+    yield
+    site.box.exec(f"chmod g+s {site.base}/domains/*")
+
+
+def side_files(site: Notes) -> set[str]:
+    """Whom they belong to."""
+    return set(site.box.exec(f"stat -c %U:%G {site.base}/domains/*/data.db-*").stdout.split())
+
+
+@contextmanager
+def service_of_its_own_group(site: Notes) -> Iterator[None]:
+    """The worker runs without ``Group=`` and keeps both databases open."""
+    worker = site.units[1]
+    work = f"{site.base}/{site.link('current-api')}/worker/main.py"
+    drop_in = f"/etc/systemd/system/{worker}.d/group.conf"
+    text = site.box.read(work)
+    site.box.write(drop_in, "[Service]\nGroup=www-data\n")
+    site.box.exec(["tee", work], stdin=KEEPS_OPEN)
+    site.box.exec(f"systemctl daemon-reload; systemctl stop {' '.join(site.units)}; systemctl start {worker}")
+    until(lambda: all(site.wal(domain) for domain in DOMAINS), "a -wal in each domain")
+    site.box.exec(["systemctl", "start", site.units[0]])
+    site.wait_for_version("1")
+    try:
+        yield
+    finally:
+        site.box.exec(["tee", work], stdin=text)
+        site.box.exec(["rm", drop_in])
+        site.box.exec(f"systemctl daemon-reload; systemctl restart {worker}")
 
 
 def test_offline_the_site_stands_still_and_a_kill_brings_all_of_it_back(site: Notes, outputs: Outputs) -> None:
