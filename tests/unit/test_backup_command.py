@@ -23,6 +23,7 @@ from mcc.core.ledger import live_line
 from mcc.host.backup_sets import sets_of
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
+from postgres_cluster import Fresh
 
 pytestmark = pytest.mark.slow  # each command is a process of its own, and the first one gives the site its mcc
 
@@ -261,6 +262,40 @@ def test_nothing_secret_is_in_what_a_backup_leaves(server: Server) -> None:
     assert "s3cr3t" not in text
     for path in [*server.site.own.glob("runs/*"), *server.backups.rglob("manifest.json")]:
         assert b"s3cr3t" not in path.read_bytes()
+
+
+def test_schemas_of_postgresql_are_copied_with_a_password_that_shows_nowhere(server: Server, postgres: Fresh) -> None:
+    password = "s3cr3t:pass"
+    role = postgres.cluster.role(f"backup_{postgres.name}", password)
+    for schema in ("tenant-one", "tenant-two"):
+        postgres.run(f'CREATE SCHEMA "{schema}" AUTHORIZATION "{role}"')
+        postgres.run(f'CREATE TABLE "{schema}".notes AS SELECT 1 AS x')
+        postgres.run(f'ALTER TABLE "{schema}".notes OWNER TO "{role}"')
+    (server.top / "out" / "conf-prod.yml").write_text(
+        f"""\
+REMOTE_BASE: {server.site.base}
+OWNERSHIP: none
+SERVICE_MANAGER: none
+DATABASE: postgresql
+DB_HOST: 127.0.0.1
+DB_PORT: {postgres.cluster.port}
+DB_NAME: {postgres.name}
+DB_USER: {role}
+DB_PASSWORD: "{{{{env:SECRET}}}}"
+DATABASE_SCHEMA: [tenant-one, tenant-two]
+"""
+    )
+    (server.site.base / ".env").write_text(f"SECRET={password}\n")
+    server.go_live()
+    shown = server.mcc("backup", "--site", str(server.site.base), "--format", "jsonl", cwd=".")
+    assert sorted(path.name for path in server.newest().iterdir()) == [
+        "manifest.json", "tenant-one.dump", "tenant-two.dump",
+    ]  # fmt: skip
+    assert server.mcc("backup", "--stage", "prod", "--verify", "newest").count(": good") == 2
+    assert "s3cr3t" not in shown
+    for path in server.site.base.rglob("*"):
+        if path.is_file() and path.name != ".env" and "tool" not in path.parts:
+            assert b"s3cr3t" not in path.read_bytes(), path
 
 
 @pytest.mark.skipif(

@@ -100,9 +100,9 @@ def settle(descriptor: int, path: Path) -> None:
 
 
 def forget(path: Path) -> None:
-    """Have the kernel let go of a file that is on the disk: who reads it back then reads what is there."""
+    """Let the kernel's memory of a file go: what is read from it next comes from the disk."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:

@@ -74,6 +74,7 @@ class PostgresCopies:
             settle(descriptor, place)
             on_progress(1, 1)
             size, digest = os.fstat(descriptor).st_size, hash_of(place)
+            forget(place)
         except MigrationFailed as error:
             discard(place)
             raise CopyFailed(error.message, help=error.help, log=error.log) from error

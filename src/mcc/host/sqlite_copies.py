@@ -110,8 +110,11 @@ class _Copy:
     _last: float = field(default_factory=time.monotonic)
 
     def make(self, packed: bool) -> Contents:
-        if not packed:
-            return self._contents(self.place, self._pages(self.place, lasting=True))
+        contents = self._packed() if packed else self._contents(self.place, self._pages(self.place, lasting=True))
+        forget(self.place)
+        return contents
+
+    def _packed(self) -> Contents:
         with temporary(self.place) as plain:
             pages = self._pages(plain, lasting=False)
             digest = compress(plain, self.place, lambda _: None)
