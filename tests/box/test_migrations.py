@@ -166,7 +166,7 @@ def test_a_service_without_the_deploy_users_group_holds_its_database_open(
     """Folders of mcc's make its side files the group's; in others they are handed over first; it writes on."""
     modes = site.box.exec(f"stat -c %A {site.base}/domains/*").stdout.split()
     assert all(mode[6] == "s" for mode in modes)
-    with folders_of(made_by, site), service_of_its_own_group(site):
+    with folders_of(made_by, site), services_without_the_group(site, KEEPS_OPEN):
         assert f"www-data:{group}" in side_files(site)
         pending = bring(site, outputs, "alone", f"CREATE TABLE by_{made_by} (id INTEGER PRIMARY KEY);\n")
         applied = site.mcc("migrate", "--stage", "prod", "--apply")
@@ -175,13 +175,26 @@ def test_a_service_without_the_deploy_users_group_holds_its_database_open(
         serves_and_writes(site)
 
 
+def test_a_busy_service_without_the_deploy_users_group_is_waited_for(site: Notes, outputs: Outputs) -> None:
+    """Side files that are not the deploy user's to write come and go with each request."""
+    with folders_of("others", site), services_without_the_group(site), authors(site) as kept:
+        until(lambda: all(kept.values()), "a first note in each domain")
+        for word in ("one", "two", "three"):
+            pending = bring(site, outputs, word, f"CREATE TABLE busy_{word} (id INTEGER PRIMARY KEY);\n")
+            applied = site.mcc("migrate", "--stage", "prod", "--apply")
+            assert applied.code == 0, applied
+            assert pending.had_by() == list(DOMAINS)
+
+
 @contextmanager
 def folders_of(made_by: str, site: Notes) -> Iterator[None]:
     """The specification's script makes them without a set-gid bit."""
     if made_by == "others":
         site.box.exec(f"chmod g-s {site.base}/domains/*")
-    yield
-    site.box.exec(f"chmod g+s {site.base}/domains/*")
+    try:
+        yield
+    finally:
+        site.box.exec(f"chmod g+s {site.base}/domains/*")
 
 
 def side_files(site: Notes) -> set[str]:
@@ -190,24 +203,29 @@ def side_files(site: Notes) -> set[str]:
 
 
 @contextmanager
-def service_of_its_own_group(site: Notes) -> Iterator[None]:
-    """The worker runs without ``Group=`` and keeps both databases open."""
-    worker = site.units[1]
+def services_without_the_group(site: Notes, worker: str = "") -> Iterator[None]:
+    """Units of ``User=`` alone; ``worker`` is what the worker does instead of its own work."""
     work = f"{site.base}/{site.link('current-api')}/worker/main.py"
-    drop_in = f"/etc/systemd/system/{worker}.d/group.conf"
-    text = site.box.read(work)
-    site.box.write(drop_in, "[Service]\nGroup=www-data\n")
-    site.box.exec(["tee", work], stdin=KEEPS_OPEN)
-    site.box.exec(f"systemctl daemon-reload; systemctl stop {' '.join(site.units)}; systemctl start {worker}")
-    until(lambda: all(site.wal(domain) for domain in DOMAINS), "a -wal in each domain")
-    site.box.exec(["systemctl", "start", site.units[0]])
-    site.wait_for_version("1")
+    text, drop_ins = site.box.read(work), [f"/etc/systemd/system/{unit}.d/group.conf" for unit in site.units]
+    for drop_in in drop_ins:
+        site.box.write(drop_in, "[Service]\nGroup=www-data\n")
+    start_anew(site, work, worker or text)
     try:
         yield
     finally:
-        site.box.exec(["tee", work], stdin=text)
-        site.box.exec(["rm", drop_in])
-        site.box.exec(f"systemctl daemon-reload; systemctl restart {worker}")
+        site.box.exec(["rm", *drop_ins])
+        start_anew(site, work, text)
+
+
+def start_anew(site: Notes, work: str, text: str) -> None:
+    """Both at a stand first, so that no side file outlives them; the worker with this text."""
+    site.box.exec(["tee", work], stdin=text)
+    site.box.exec(f"systemctl daemon-reload; systemctl stop {' '.join(site.units)}")
+    site.box.exec(["systemctl", "start", site.units[1]])
+    if text == KEEPS_OPEN:
+        until(lambda: all(site.wal(domain) for domain in DOMAINS), "a -wal in each domain")
+    site.box.exec(["systemctl", "start", site.units[0]])
+    site.wait_for_version("1")
 
 
 def test_offline_the_site_stands_still_and_a_kill_brings_all_of_it_back(site: Notes, outputs: Outputs) -> None:

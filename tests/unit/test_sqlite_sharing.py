@@ -9,12 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mcc.core.migrations import read
+from mcc.errors import MigrationFailed
+from mcc.host import sqlite_writable
 from mcc.host.sqlite import SqliteDatabases
 from mcc.host.sqlite_run import _Run
 from mcc.host.sqlite_sharing import share_side_files
@@ -106,6 +109,32 @@ def test_the_service_goes_on_where_a_migrator_was_killed(database: Path) -> None
     with contextlib.closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (1,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() or not path.stat().st_size:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("database", ["wal"], indirect=True)
+def test_a_service_of_another_group_is_waited_for(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its side files are not ours to write while it has them open; they go with its connection."""
+    words = [str(SQLITE3), str(database)]
+    with subprocess.Popen(words, user=SERVICE, group=SERVICE, extra_groups=[], stdin=subprocess.PIPE) as service:
+        assert service.stdin
+        service.stdin.write(b"INSERT INTO notes VALUES (1);\n")
+        service.stdin.flush()
+        wait_for(Path(f"{database}-wal"))
+        monkeypatch.setattr(sqlite_writable, "_PATIENCE", 0)
+        with deploying(), pytest.raises(MigrationFailed, match="readonly database"):
+            migrate(database)
+        monkeypatch.undo()
+        monkeypatch.setattr(sqlite_writable.time, "sleep", lambda _: service.communicate())
+        with deploying():
+            migrate(database)
+    assert as_service(database) == ""
 
 
 def test_only_side_files_of_our_own_are_opened_up(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mcc.host.sqlite_many import in_threads
 from mcc.host.sqlite_place import Place, identity, make, place_of
 from mcc.host.sqlite_run import bring_forward, write_rows
 from mcc.host.sqlite_scratch import rehearse, template
+from mcc.host.sqlite_writable import connect
 from mcc.model.database import Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 
@@ -82,7 +83,7 @@ def _opened(database: Path, place: Place) -> Iterator[tuple[sqlite3.Connection, 
     """A connection, and a check that it is on the file that was and is at the path."""
     before = identity(place.path)
     try:
-        connection = sqlite3.connect(place.uri("mode=rw"), uri=True, isolation_level=None)
+        connection = connect(place)
     except sqlite3.Error as error:
         raise failed(database, error) from error
     with contextlib.closing(connection):

@@ -19,6 +19,7 @@ from mcc.host.sqlite_contents import check, reader
 from mcc.host.sqlite_damage import empty, is_damage
 from mcc.host.sqlite_place import Made, Place, identity, make, place_of
 from mcc.host.sqlite_source import held
+from mcc.host.sqlite_writable import connect
 from mcc.model.database import Contents
 
 _POLL = 0.05
@@ -72,7 +73,7 @@ def _unpack(place: Path, plain: Path, contents: Contents) -> None:
 @contextlib.contextmanager
 def _opened(there: Place, database: Path) -> Iterator[sqlite3.Connection]:
     before = identity(there.path)
-    connection = sqlite3.connect(there.uri("mode=rw"), uri=True, isolation_level=None, timeout=_POLL)
+    connection = connect(there)
     with contextlib.closing(connection):
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if identity(there.path) != before:
