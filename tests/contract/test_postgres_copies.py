@@ -125,6 +125,7 @@ def test_a_table_that_may_not_be_read_leaves_no_file(postgres: Fresh, place: Pat
     assert not place.exists()
 
 
+@pytest.mark.slow
 def test_a_table_that_is_locked_for_good_ends_the_copy(postgres: Fresh, place: Path) -> None:
     postgres.run("CREATE TABLE notes (x int)")
     holder = postgres.connect(autocommit=False)

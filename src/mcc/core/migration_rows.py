@@ -38,7 +38,13 @@ def stored_name(name: str, names: Sequence[str], tracking: Tracking) -> str:
 
 def stored_hash(migration: Migration, migrations: Sequence[Migration], applied: Sequence[Applied]) -> str:
     """The checksum of a new row: of the kind that the other rows of these migrations have, else mcc's."""
-    return _hashes(migration)[_kind(migrations, applied) or 0]
+    return stored_hashes([migration], migrations, applied)[0]
+
+
+def stored_hashes(which: Iterable[Migration], migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[str]:
+    """The same of several; what the other rows have is found out once."""
+    kind = _kind(migrations, applied) or 0
+    return [_hashes(each)[kind] for each in which]
 
 
 def is_same(migration: Migration, row: Applied, own: bool, known: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcc.core.migration_rows import applied_from, is_same, stored_hash, stored_name
+from mcc.core.migration_rows import applied_from, is_same, stored_hashes, stored_name
 from mcc.host import sqlite_tracking as sql
 from mcc.host.sqlite_session import Session
 from mcc.model.database import Applied, Tracking
@@ -63,7 +63,8 @@ def _insert(
     names: Sequence[str],
     applied: Sequence[Applied],
 ) -> None:
-    values = ((stored_name(each.name, names, tracking), stored_hash(each, all_, applied)) for each in new)
+    hashes = stored_hashes(new, all_, applied)
+    values = ((stored_name(each.name, names, tracking), found) for each, found in zip(new, hashes, strict=True))
     columns = 2 if tracking.checksum else 1
     if new:
         session.execute_many(sql.insert(tracking), [each[:columns] for each in values])
@@ -77,6 +78,7 @@ def _renew(
     names: Sequence[str],
     applied: Sequence[Applied],
 ) -> None:
-    values = [(stored_hash(each, all_, applied), stored_name(each.name, names, tracking)) for each in which]
+    hashes = stored_hashes(which, all_, applied)
+    values = [(found, stored_name(each.name, names, tracking)) for each, found in zip(which, hashes, strict=True)]
     if values:
         session.execute_many(sql.update(tracking), values)

@@ -149,13 +149,22 @@ def _database_words(outcome: Outcome) -> str:
 
 def _code_words(site: Site, host: Host, outcome: Outcome, release: Release | None) -> str:
     if release is None:
-        return "not touched" if outcome.result != "stuck" else "not all is as it was"
+        return _made(outcome) or ("not touched" if outcome.result != "stuck" else "not all is as it was")
     if outcome.result == "done":
         return f"{release.name} is live"
     if outcome.result == "stuck":
         return f"{release.name} is live, but not all is done" if outcome.committed else "neither as before nor as after"
     live = read_ledger(host.files, site).live
     return f"as before ({live.name} is live)" if live else "as before (nothing is live yet)"
+
+
+def _made(outcome: Outcome) -> str:
+    """What a backup has left, for its last line."""
+    label = str(outcome.facts.get("backup", ""))
+    if outcome.result != "done" or not label or label.startswith("before/"):
+        return ""
+    count = outcome.facts.get("copies", 0)
+    return f"{count} good cop{'y' if count == 1 else 'ies'} in {label}"
 
 
 def _left_running(outcome: Outcome) -> tuple[str, ...]:

@@ -41,9 +41,9 @@ class Live:
 
     def show(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            first, second = wording.opening(event)
+            first, *rest = wording.opening(event)
             self._print(first, "bold")
-            self._print(second + "\n", "dim")
+            self._print("\n".join([*rest, ""]), "dim")
         elif isinstance(event, StepStarted):
             self._title = f"{event.phase}: {event.title}"
             self._move(self._title)

@@ -10,8 +10,8 @@ from mcc.model.event import RecoveryStarted, RunEnded, RunStarted, StepFailed
 def opening(event: RunStarted) -> Iterator[str]:
     """What is about to happen."""
     yield f"{event.action} {event.stage} -> {event.site}"
-    becomes = f" becomes {event.release}" if event.release else ""
-    yield f"{event.build or 'no build information'}{becomes}"
+    if event.release:
+        yield f"{event.build or 'no build information'} becomes {event.release}"
 
 
 def recovery(event: RecoveryStarted) -> str:
@@ -32,7 +32,7 @@ def closing(event: RunEnded) -> Iterator[str]:
     """The two facts, and what is left to do."""
     if event.result == "done":
         changed = "" if event.databases == "as before" else f"databases: {event.databases}"
-        facts = [event.code if event.release else "", changed]
+        facts = [event.code if event.code != "not touched" else "", changed]
         yield f"done in {event.seconds:.1f} s: {'; '.join(filter(None, facts)) or 'databases: as before'}"
         return
     yield f"{event.result} after {event.seconds:.1f} s: {event.error.splitlines()[0] if event.error else '?'}"
