@@ -126,7 +126,8 @@ class Made:
             if connection.execute(_THINGS).fetchone()[0]:
                 return
             # Held alone while it goes: nobody who is using it loses a row, and nobody begins to.
-            connection.execute("PRAGMA journal_mode=DELETE").close()
+            # In memory: the disk may be full, and to begin on an empty file is to write its first page.
+            connection.execute("PRAGMA journal_mode=MEMORY").close()
             connection.execute("BEGIN EXCLUSIVE")
             if identity(self.path) == file and not connection.execute(_THINGS).fetchone()[0]:
                 Path(self.path).unlink()
