@@ -60,8 +60,8 @@ def migrates(ground: Ground) -> bool:
 
 
 def code(ground: Ground) -> dict[str, tuple[str, ...]]:
-    """The site without its database, which only goes forward."""
-    return contents(ground.site, skip=(".mcc", "data.db", "data.db-journal"))
+    """The site without its database, which only goes forward, and the copies of it."""
+    return contents(ground.site, skip=(".mcc", "data.db", "data.db-journal", "backups"))
 
 
 def is_as_before(ground: Ground, before: dict[str, tuple[str, ...]]) -> bool:
