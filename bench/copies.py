@@ -28,7 +28,7 @@ from pathlib import Path
 
 import _common as common
 
-from mcc.host.sqlite_copies import SqliteCopies, _Copy
+from mcc.host.sqlite.copies import SqliteCopies, _Copy
 from mcc.model.database import SqliteDatabase, Tracking
 
 SIZE = 1_000_000_000

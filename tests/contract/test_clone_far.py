@@ -16,9 +16,9 @@ import pytest
 from mcc.core import ledger
 from mcc.core.remote import ssh_words
 from mcc.errors import CopyFailed
-from mcc.host.copy_fetch import fetch
-from mcc.host.copy_stream import Sender
-from mcc.host.sqlite_copies import SqliteCopies
+from mcc.host.copies.fetch import fetch
+from mcc.host.copies.stream import Sender
+from mcc.host.sqlite.copies import SqliteCopies
 from mcc.model.conf import Server
 from mcc.model.database import Contents, SqliteDatabase
 from mcc.model.release import Release

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mcc.errors import CopyFailed, Damaged
-from mcc.host.cloning import RealClones
 from mcc.host.commands import RealCommands
-from mcc.host.sqlite_copies import SqliteCopies
+from mcc.host.copies.cloning import RealClones
+from mcc.host.sqlite.copies import SqliteCopies
 from mcc.model.database import Contents, SqliteDatabase, Tracking
 
 TRACKING = Tracking()

@@ -24,11 +24,11 @@ import pytest
 
 from fakes.host import FakeWorld
 from mcc.errors import CopyFailed
-from mcc.host import sqlite_source
 from mcc.host.database_ports import Copier
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files
-from mcc.host.sqlite_copies import SqliteCopies
+from mcc.host.sqlite import source as sqlite_source
+from mcc.host.sqlite.copies import SqliteCopies
 from mcc.model.database import Contents, SqliteDatabase, Tracking
 
 
@@ -307,7 +307,7 @@ def test_beside_writers_it_ends_and_no_transaction_is_torn(place: Place, mode: s
 
 def test_a_wal_database_stands_still_for_the_copy_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer commits while the copy is half done, and none of it is in the copy."""
-    monkeypatch.setattr("mcc.host.sqlite_copies._STEP", 4096 * 4)
+    monkeypatch.setattr("mcc.host.sqlite.copies._STEP", 4096 * 4)
     make(place.database, mode="wal", rows=20000)
     seen = []
     with program(SERVICE, place.database):
@@ -355,7 +355,7 @@ def test_a_database_that_is_held_for_good_is_said_after_the_deadline(place: Plac
 
 
 def test_a_source_that_locks_us_out_midway_ends_at_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcc.host.sqlite_copies._STEP", 4096)
+    monkeypatch.setattr("mcc.host.sqlite.copies._STEP", 4096)
     make(place.database, mode="delete", rows=20000)
     code = """
         c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
@@ -386,7 +386,7 @@ def test_a_rollback_database_that_is_never_left_alone_is_copied_in_one_step(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write between any two steps has the backup begin again: after a few times writers wait for it."""
-    monkeypatch.setattr("mcc.host.sqlite_copies._STEP", 4096)
+    monkeypatch.setattr("mcc.host.sqlite.copies._STEP", 4096)
     make(place.database, mode="delete", rows=2000)
     begun = []
 
@@ -654,7 +654,7 @@ def test_killed_while_it_is_put_back_it_is_the_old_or_the_new_one(place: Place) 
     contents = place.make_copy()
     code = """
         from pathlib import Path
-        from mcc.host.sqlite_copies import SqliteCopies
+        from mcc.host.sqlite.copies import SqliteCopies
         from mcc.model.database import Contents, SqliteDatabase
         contents = Contents("sqlite", 0, sys.argv[3], 0, {}, (), 4096)
         print("ready", flush=True)

@@ -6,8 +6,8 @@ import sqlite3
 
 import pytest
 
-from mcc.core.hazards import hazards
-from mcc.core.sql_words import Dialect
+from mcc.core.hazards.find import hazards
+from mcc.core.sql.words import Dialect
 from mcc.model.migration import Migration, Statement
 from postgres_cluster import Fresh
 

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from mcc.core.pgpass import pgpass
-from mcc.core.postgres_sql import problem_with, split
+from mcc.core.sql.postgres import problem_with, split
 from mcc.errors import Interrupted, MigrationFailed
-from mcc.host import postgres_lock
-from mcc.host.postgres import PostgresDatabases
+from mcc.host.postgres import lock as postgres_lock
+from mcc.host.postgres.migrator import PostgresDatabases
 from mcc.model.database import Applied, How, PostgresDatabase, Tracking
 from mcc.model.migration import Migration
 from mcc.model.problem import Problem
@@ -297,7 +297,7 @@ def test_after_a_lock_timeout_the_whole_transaction_runs_again(
         pauses.append(seconds)
         holder.execute("ROLLBACK")
 
-    monkeypatch.setattr("mcc.host.postgres_run.time.sleep", pause)
+    monkeypatch.setattr("mcc.host.postgres.run.time.sleep", pause)
     alter = migration("003", "ALTER TABLE one ADD more int")
     assert MCC.migrate(postgres.target(), [ONE, TWO, alter], QUICK) == (TWO.name, "003")
     assert len(pauses) == 1
@@ -584,8 +584,8 @@ def test_killed_in_the_middle_it_holds_nothing_and_nothing_is_changed(postgres: 
     program = tmp_path / "migrate.py"
     program.write_text(
         "import sys\n"
-        "from mcc.core.postgres_sql import problem_with, split\n"
-        "from mcc.host.postgres import PostgresDatabases\n"
+        "from mcc.core.sql.postgres import problem_with, split\n"
+        "from mcc.host.postgres.migrator import PostgresDatabases\n"
         "from mcc.model.database import How, PostgresDatabase\n"
         "from mcc.model.migration import Migration\n"
         "database, host, port = sys.argv[1:]\n"

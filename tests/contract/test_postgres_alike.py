@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fakes.host import FakeWorld
-from mcc.core.postgres_sql import split
+from mcc.core.sql.postgres import split
 from mcc.errors import MigrationFailed
 from mcc.host.database_ports import PostgresMigrator
-from mcc.host.postgres import PostgresDatabases
+from mcc.host.postgres.migrator import PostgresDatabases
 from mcc.model.database import How, PostgresDatabase, Tracking
 from mcc.model.migration import Migration
 

@@ -11,7 +11,7 @@ import pytest
 from mcc.core.pgpass import pgpass
 from mcc.errors import CopyFailed
 from mcc.host.commands import RealCommands
-from mcc.host.postgres_copies import PostgresCopies
+from mcc.host.postgres.copies import PostgresCopies
 from mcc.model.database import Contents, PostgresDatabase
 from postgres_cluster import Fresh
 

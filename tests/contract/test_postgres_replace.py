@@ -10,9 +10,9 @@ import pytest
 
 from mcc.core.pgpass import pgpass
 from mcc.errors import CopyFailed
-from mcc.host.cloning import RealClones
 from mcc.host.commands import RealCommands
-from mcc.host.postgres_replace import Extra, PostgresReplacer
+from mcc.host.copies.cloning import RealClones
+from mcc.host.postgres.replace import Extra, PostgresReplacer
 from mcc.model.database import PostgresDatabase
 from postgres_cluster import Cluster, Fresh
 

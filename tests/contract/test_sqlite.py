@@ -16,7 +16,7 @@ from mcc.host.ports import Files
 from mcc.model.database import Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
 
-real = pytest.importorskip("mcc.host.sqlite")
+real = pytest.importorskip("mcc.host.sqlite.migrator")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from mcc.host.postgres import PostgresDatabases
-from mcc.host.sqlite import SqliteDatabases
+from mcc.host.postgres.migrator import PostgresDatabases
+from mcc.host.sqlite.migrator import SqliteDatabases
 from mcc.model.database import SqliteDatabase
 from postgres_cluster import Fresh
 

@@ -21,7 +21,7 @@ from fakes.host import FakeWorld, Killed
 from mcc.core.backups import BackupSet
 from mcc.core.layout import Site
 from mcc.errors import Refused
-from mcc.host.backup_sets import sets_of
+from mcc.host.copies.sets import sets_of
 from mcc.model.conf import Backup, Conf, Ownership, Server, Services
 from mcc.model.event import RunEnded
 from mcc.operations.backup import back_up

@@ -17,7 +17,7 @@ from fakes.scenes import BASE, OUT, Scene
 from mcc.core.backups import BackupSet
 from mcc.core.layout import Site
 from mcc.errors import SiteError
-from mcc.host.backup_sets import sets_of
+from mcc.host.copies.sets import sets_of
 from mcc.model.conf import Backup
 from mcc.model.event import RunEnded
 from mcc.steps.conf import KeepConf

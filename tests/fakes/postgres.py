@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fakes.files import FakeFiles
 from fakes.process import Process
-from mcc.core.migration_work import groups, recorded, to_run
+from mcc.core.migrating.work import groups, recorded, to_run
 from mcc.core.pgpass import pgpass
 from mcc.errors import MigrationFailed
 from mcc.model.database import Applied, Found, How, PostgresDatabase, Tracking

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fakes.files import FakeFiles
 from fakes.process import Process
-from mcc.core.migration_work import groups, recorded, to_run
+from mcc.core.migrating.work import groups, recorded, to_run
 from mcc.errors import MigrationFailed
 from mcc.host.database_ports import Each
 from mcc.model.database import Applied, Found, How, SqliteDatabase, Tracking

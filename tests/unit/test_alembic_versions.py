@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcc.core.alembic_versions import Versions, moved_words, read_versions, revisions_in, script_location
+from mcc.core.migrating.alembic_versions import Versions, moved_words, read_versions, revisions_in, script_location
 
 
 def file(revision: str, below: object, **more: object) -> bytes:

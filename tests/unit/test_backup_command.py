@@ -20,7 +20,7 @@ import pytest
 from mcc.core.backups import from_json, to_json
 from mcc.core.layout import Site
 from mcc.core.ledger import live_line
-from mcc.host.backup_sets import sets_of
+from mcc.host.copies.sets import sets_of
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
 from postgres_cluster import Fresh

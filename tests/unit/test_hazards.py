@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcc.core.hazard_scene import MANY
-from mcc.core.hazards import hazards, tables
-from mcc.core.sql import split
-from mcc.core.sql_actions import actions
-from mcc.core.sql_words import Dialect, words
+from mcc.core.hazards.find import hazards, tables
+from mcc.core.hazards.scene import MANY
+from mcc.core.sql.actions import actions
+from mcc.core.sql.cut import split
+from mcc.core.sql.words import Dialect, words
 from mcc.model.migration import Migration, MigrationPhase, Statement
 
 PG: Dialect = "postgresql"

@@ -6,10 +6,10 @@ import hashlib
 
 import pytest
 
-from mcc.core.migration_rows import applied_from, is_known, is_same, stored_hash, stored_name
-from mcc.core.migration_state import Standing, refusals, some, stand, warnings
-from mcc.core.migration_work import groups, recorded, to_run
-from mcc.core.migrations import read, read_one
+from mcc.core.migrating.files import read, read_one
+from mcc.core.migrating.rows import applied_from, is_known, is_same, stored_hash, stored_name
+from mcc.core.migrating.state import Standing, refusals, some, stand, warnings
+from mcc.core.migrating.work import groups, recorded, to_run
 from mcc.model.database import Applied, Found, How, Tracking
 from mcc.model.migration import Migration
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcc.core.migrations import pending, read, read_one, refuse
-from mcc.core.sql import first_word, pragma, split
+from mcc.core.migrating.files import pending, read, read_one, refuse
+from mcc.core.sql.cut import first_word, pragma, split
 from mcc.errors import ConfigError
 from mcc.model.migration import Migration, Statement
 

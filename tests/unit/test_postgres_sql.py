@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcc.core.postgres_sql import is_concurrent, line_at, may_commit_inside, problem_with, split
+from mcc.core.sql.postgres import is_concurrent, line_at, may_commit_inside, problem_with, split
 from mcc.model.migration import Statement
 
 WHOLE = [

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from mcc.core.migrations import read
+from mcc.core.migrating.files import read
 from mcc.errors import Interrupted, MigrationFailed
-from mcc.host.sqlite import SqliteDatabases
+from mcc.host.sqlite.migrator import SqliteDatabases
 from mcc.model.database import How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
 
@@ -407,8 +407,8 @@ class TestSignals:
     def test_a_kill_leaves_the_old_or_the_new_version(self, database: Path) -> None:
         bring(database, _1=NOTES)
         code = (
-            "import sys; from pathlib import Path; from mcc.core.migrations import read\n"
-            "from mcc.host.sqlite import SqliteDatabases; from mcc.model.database import How, SqliteDatabase\n"
+            "import sys; from pathlib import Path; from mcc.core.migrating.files import read\n"
+            "from mcc.host.sqlite.migrator import SqliteDatabases; from mcc.model.database import How, SqliteDatabase\n"
             "print('ready', flush=True); target = SqliteDatabase('one', Path(sys.argv[1]))\n"
             "SqliteDatabases().migrate(target, read({'2.sql': sys.argv[2].encode()}), How(wait=1))"
         )

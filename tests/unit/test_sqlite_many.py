@@ -14,13 +14,13 @@ import pytest
 
 from fakes.host import FakeWorld
 from fakes.listener import RecordingListener
-from mcc.core.migrations import read
+from mcc.core.migrating.files import read
 from mcc.engine.codec import decode, encode
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host.files import RealFiles
 from mcc.host.ports import Host
-from mcc.host.sqlite import SqliteDatabases
-from mcc.host.sqlite_scratch import template
+from mcc.host.sqlite.migrator import SqliteDatabases
+from mcc.host.sqlite.scratch import template
 from mcc.model.database import How, PostgresDatabase, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 from mcc.model.plan import PlannedStep

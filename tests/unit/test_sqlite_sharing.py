@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from mcc.core.migrations import read
+from mcc.core.migrating.files import read
 from mcc.errors import MigrationFailed
-from mcc.host import sqlite_writable
-from mcc.host.sqlite import SqliteDatabases
-from mcc.host.sqlite_run import _Run
-from mcc.host.sqlite_sharing import share_side_files
+from mcc.host.sqlite import writable as sqlite_writable
+from mcc.host.sqlite.migrator import SqliteDatabases
+from mcc.host.sqlite.run import _Run
+from mcc.host.sqlite.sharing import share_side_files
 from mcc.model.database import How, SqliteDatabase
 
 SERVICE, DEPLOY = 33, 65534

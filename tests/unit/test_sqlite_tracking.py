@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mcc.core.migrations import read, read_one
+from mcc.core.migrating.files import read, read_one
 from mcc.errors import MigrationFailed
-from mcc.host.sqlite import SqliteDatabases
-from mcc.host.sqlite_session import Session
+from mcc.host.sqlite.migrator import SqliteDatabases
+from mcc.host.sqlite.session import Session
 from mcc.model.database import Applied, Found, How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration
 

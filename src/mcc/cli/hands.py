@@ -10,8 +10,8 @@ from mcc.core.masking import Masker
 from mcc.engine.run import Sink
 from mcc.host import guardian, toolbox
 from mcc.host.clock import RealClock
-from mcc.host.cloning import RealClones
 from mcc.host.commands import RealCommands
+from mcc.host.copies.cloning import RealClones
 from mcc.host.crontab import SystemCrontab
 from mcc.host.early import EarlyInterpreter
 from mcc.host.event_log import EventLog
@@ -21,11 +21,11 @@ from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
 from mcc.host.ports import Commands, Host
 from mcc.host.ports import Services as ServicesPort
-from mcc.host.postgres import PostgresDatabases
-from mcc.host.postgres_copies import PostgresCopies
+from mcc.host.postgres.copies import PostgresCopies
+from mcc.host.postgres.migrator import PostgresDatabases
 from mcc.host.signals import Interrupts, RealInterrupts
-from mcc.host.sqlite import SqliteDatabases
-from mcc.host.sqlite_copies import SqliteCopies
+from mcc.host.sqlite.copies import SqliteCopies
+from mcc.host.sqlite.migrator import SqliteDatabases
 from mcc.host.sudo import RealSudo
 from mcc.host.uv import RealUv
 from mcc.model.conf import Services

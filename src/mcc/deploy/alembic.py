@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mcc.core.alembic_versions import Versions, read_versions, script_location
 from mcc.core.databases import password, url_of
 from mcc.core.layout import Site
+from mcc.core.migrating.alembic_versions import Versions, read_versions, script_location
 from mcc.deploy.databases import is_alembic, migrations_source, place_in_output
 from mcc.deploy.request import Request
 from mcc.errors import Refused, SiteError

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mcc.core.hazards import hazards
-from mcc.core.migration_state import Standing, refusals, some, stand, warnings
+from mcc.core.hazards.find import hazards
+from mcc.core.migrating.state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
-from mcc.core.postgres_sql import invalid_indexes
+from mcc.core.sql.postgres import invalid_indexes
 from mcc.deploy.request import Request
 from mcc.deploy.table_rows import table_rows
 from mcc.errors import ConfigError, SiteError, UsageError

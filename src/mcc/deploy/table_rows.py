@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from mcc.core.hazards import tables
-from mcc.core.sql_words import Dialect
+from mcc.core.hazards.find import tables
+from mcc.core.sql.words import Dialect
 from mcc.errors import MigrationFailed
 from mcc.host.ports import Host, migrator
 from mcc.model.database import Target

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core.alembic_versions import revisions_in
 from mcc.core.masking import Masker, url_passwords
+from mcc.core.migrating.alembic_versions import revisions_in
 from mcc.errors import CommandFailed, MigrationFailed
 from mcc.host.ports import Commands, Completed, Files
 

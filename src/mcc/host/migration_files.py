@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core import migrations
-from mcc.core.sql_words import Dialect
+from mcc.core.migrating import files as migrations
+from mcc.core.sql.words import Dialect
 from mcc.host.ports import Files
 from mcc.model.migration import Migration, Role
 

@@ -9,7 +9,7 @@ from mcc.core.backup_age import is_late, last_good
 from mcc.core.backups import BackupSet, root_of
 from mcc.core.layout import Site
 from mcc.errors import ConfigError
-from mcc.host.backup_sets import sets_of
+from mcc.host.copies.sets import sets_of
 from mcc.host.ports import Files
 from mcc.host.settings import read_backup
 from mcc.model.conf import Backup

@@ -9,7 +9,7 @@ from typing import Any
 
 from mcc.core.backups import BackupSet, Copied, find, root_of
 from mcc.errors import CopyFailed, StepError, UsageError
-from mcc.host.backup_sets import sets_of
+from mcc.host.copies.sets import sets_of
 from mcc.host.ports import Host
 from mcc.operations.site import Asked
 

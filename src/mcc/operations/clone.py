@@ -15,7 +15,7 @@ from typing import TypeAlias
 from mcc.core.domain_map import pairs, untouched
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
-from mcc.core.migrations import read_one, refuse
+from mcc.core.migrating.files import read_one, refuse
 from mcc.core.stages import CLONE_SQL, clone_confs, clone_sql, operation
 from mcc.errors import SiteError, UsageError
 from mcc.host.ports import Host, migrator

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mcc.core.backups import BackupSet, Copied, find, newest_good, root_of
-from mcc.core.migrations import SUFFIX
+from mcc.core.migrating.files import SUFFIX
 from mcc.core.nearest import did_you_mean
 from mcc.errors import CopyFailed, SiteError, UsageError
-from mcc.host.backup_sets import manifest_in, sets_of
+from mcc.host.copies.sets import manifest_in, sets_of
 from mcc.host.ports import Host
 from mcc.model.database import Target
 from mcc.model.plan import Plan, PlannedStep

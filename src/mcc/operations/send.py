@@ -8,7 +8,7 @@ from typing import IO
 
 from mcc.core.nearest import did_you_mean
 from mcc.errors import SiteError, UsageError
-from mcc.host.copy_stream import Sender
+from mcc.host.copies.stream import Sender
 from mcc.host.ports import Host, copier
 from mcc.model.database import Target
 from mcc.operations.exchange import databases_of

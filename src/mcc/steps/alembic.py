@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcc.core.alembic_versions import moved_words
+from mcc.core.migrating.alembic_versions import moved_words
 from mcc.core.wording import all_of
 from mcc.errors import MigrationFailed
 from mcc.host.alembic import Alembic, Room, Tenant, furnish

@@ -19,7 +19,7 @@ from mcc.core.backups import (
     to_json,
 )
 from mcc.errors import CopyFailed, MigrationFailed, StepError
-from mcc.host.backup_sets import manifest_in
+from mcc.host.copies.sets import manifest_in
 from mcc.host.ports import Host, copier, migrator
 from mcc.model.database import Target, Tracking
 from mcc.model.plan import Facts, Seen

@@ -23,7 +23,7 @@ from mcc.core.backups import (
     to_promote,
     to_remove,
 )
-from mcc.host.backup_sets import leftovers, sets_of
+from mcc.host.copies.sets import leftovers, sets_of
 from mcc.host.ports import Host
 from mcc.host.temporaries import sweep_older
 from mcc.model.plan import Facts, Seen

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcc.core.migrations import read_one
+from mcc.core.migrating.files import read_one
 from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.ports import Host, copier
 from mcc.model.database import Contents, How, SqliteDatabase, Target, Tracking

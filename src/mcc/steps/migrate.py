@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core.migration_work import to_run, waiting
-from mcc.core.sql_words import Dialect
+from mcc.core.migrating.work import to_run, waiting
+from mcc.core.sql.words import Dialect
 from mcc.core.wording import all_of, forward
 from mcc.errors import MigrationFailed
 from mcc.host.migration_files import Sources, read_sources

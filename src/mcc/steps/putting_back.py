@@ -8,7 +8,7 @@ from pathlib import Path
 from mcc.core.backups import Copied, file_name
 from mcc.core.databases import side_files
 from mcc.errors import CopyFailed
-from mcc.host.backup_sets import manifest_in
+from mcc.host.copies.sets import manifest_in
 from mcc.host.ports import Host, copier
 from mcc.host.temporaries import sweep
 from mcc.model.database import Target

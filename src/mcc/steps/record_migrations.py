@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core.sql_words import Dialect
+from mcc.core.sql.words import Dialect
 from mcc.core.wording import all_of
 from mcc.errors import MigrationFailed
 from mcc.host.migration_files import read_migrations

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mcc.core.migration_state import some
-from mcc.core.migration_work import groups, to_run
+from mcc.core.migrating.state import some
+from mcc.core.migrating.work import groups, to_run
 from mcc.deploy.databases import PlannedDatabase, PlannedDatabases
 from mcc.deploy.migrate import command
 from mcc.deploy.request import Request

@@ -1,0 +1,1 @@
+"""Statements that are right and may hurt a live release all the same."""

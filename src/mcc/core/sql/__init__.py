@@ -1,0 +1,1 @@
+"""The text of SQL: cut into statements, and what a statement does."""

@@ -1,0 +1,1 @@
+"""SQLite: databases brought forward, copied, read back and put back."""

@@ -1,0 +1,54 @@
+"""Reading what a database has had, so that nothing of it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from mcc.host.sqlite.errors import failed
+from mcc.host.sqlite.place import Place, place_of
+from mcc.host.sqlite.tracking import found_in, read_rows
+from mcc.model.database import Found, Tracking
+
+_WAIT = 5.0
+
+
+def look(database: Path, tracking: Tracking) -> Found:
+    """See the port ``Migrator``. The file and its folder are not touched."""
+    place = place_of(database)
+    if not place.size:
+        return Found(place.size is not None)
+    for options in ways_to_look(place):
+        try:
+            return _found(place.uri(options), tracking)
+        except sqlite3.Error as error:
+            reason = error
+    raise failed(database, reason, wait=_WAIT, table=tracking.table) from reason
+
+
+def ways_to_look(place: Place) -> list[str]:
+    """How to open a database to read it: first the way that leaves the least behind.
+
+    A reader of a WAL database makes side files that then belong to it, and that the service cannot
+    write. Where there are none, nobody is writing: ``immutable`` reads without lock and side file. A
+    read that a writer spoils all the same fails as damaged, and the next way is taken. The last one
+    may write: a database that was left in the middle of a write is only read after its repair.
+    """
+    quiet = not place.has("-wal") and not place.has("-journal")
+    return ["mode=ro&immutable=1"] * quiet + ["mode=ro", "mode=rw"]
+
+
+def _found(uri: str, tracking: Tracking) -> Found:
+    with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_WAIT)) as connection:
+        try:
+            return found_in(connection, tracking, read_rows(connection, tracking))
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("Could not decode"):
+                raise
+        connection.text_factory = _text  # slow, so only where it is needed
+        return found_in(connection, tracking, read_rows(connection, tracking))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
