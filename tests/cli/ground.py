@@ -101,8 +101,10 @@ class Ground:
     def conf(self, *lines: str, base: Path | str | None = None) -> None:
         """The conf of the stage ``prod``, with these lines at its end."""
         self.lines = [*self.lines, *lines]
-        head = [f"REMOTE_BASE: {self.site if base is None else base}", "OWNERSHIP: none", "SERVICE_MANAGER: none"]
-        head += [] if any(line.startswith("SMOKE_URLS") for line in self.lines) else ["SMOKE_URLS: []"]
+        usual = {"OWNERSHIP": "none", "SERVICE_MANAGER": "none", "SMOKE_URLS": "[]"}
+        said = {line.partition(":")[0] for line in self.lines}
+        head = [f"REMOTE_BASE: {self.site if base is None else base}"]
+        head += [f"{key}: {value}" for key, value in usual.items() if key not in said]
         self.write("conf-prod.yml", "\n".join([*head, *self.lines]) + "\n")
 
     def python(self) -> None:

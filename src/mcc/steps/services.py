@@ -32,6 +32,7 @@ class Health:
 class ServicesBack:
     """Stands before the cut-over; on the way back, when the links are old again, restarts the old code.
 
+    It is started as it was, too: with its command and its variables, whatever the new conf says.
     Only services that were started anew since then are restarted: a failure before the restart
     leaves the running ones alone.
     """
@@ -41,7 +42,9 @@ class ServicesBack:
     start_timeout: float
 
     def look(self, host: Host) -> Seen:
-        return {name: _as_seen(host.services.state(name)) for name in self.names}
+        states = {name: _as_seen(host.services.state(name)) for name in self.names}
+        definitions = {_definition(number): host.services.definition(name) for number, name in enumerate(self.names)}
+        return {**states, **definitions}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         return None
@@ -51,11 +54,16 @@ class ServicesBack:
         was_up = [name for name in changed if seen[name]["active"]]
         for name in was_up:
             host.listener.say(f"restarting {name} with the code as it was")
-            host.services.restart(name)
+            host.services.restart(name, seen.get(_definition(self.names.index(name))))
         if was_up:
             wait_until_up(host, tuple(was_up), self.health, self.start_timeout)
         left = [name for name in changed if name not in was_up and not _stopped(host, name)]
         return {"left running": ", ".join(left)} if left else None
+
+
+def _definition(number: int) -> str:
+    """The key of what a look saw; the name of a service would be one for its state."""
+    return f"definition {number}"
 
 
 @dataclass(frozen=True, slots=True)
