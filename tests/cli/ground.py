@@ -169,6 +169,21 @@ class Ground:
     def ledger(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.site / ".mcc/releases.jsonl").read_text().splitlines()]
 
+    def journals(self) -> list[Path]:
+        """Those of runs that have not ended."""
+        return list((self.site / ".mcc/journal").glob("*.jsonl"))
+
+    def is_at(self, *phases: str) -> bool:
+        """Whether the step that a run began last is of one of these phases."""
+        for path in self.journals():
+            header, *entries = (
+                json.loads(line) for line in path.read_text().rpartition("\n")[0].splitlines() or ["{}"]
+            )
+            begun = [entry["begin"] for entry in entries if "begin" in entry]
+            if begun and header["plan"][begun[-1]]["phase"] in phases:
+                return True
+        return False
+
     def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self.run("status", "--site", str(self.site), "--format", "json").stdout)
         return answer
