@@ -249,9 +249,11 @@ def probed(ground: Ground) -> Iterator[tuple[Running, int]]:
     with ground.start() as running:
         wait_for(began.exists)
         probe = int(began.read_text())
-        yield running, probe
-        if is_there(probe):
-            os.kill(probe, signal.SIGKILL)
+        try:
+            yield running, probe
+        finally:
+            if is_there(probe):
+                os.kill(probe, signal.SIGKILL)
 
 
 def is_there(pid: int) -> bool:
