@@ -101,8 +101,10 @@ class Ground:
     def conf(self, *lines: str, base: Path | str | None = None) -> None:
         """The conf of the stage ``prod``, with these lines at its end."""
         self.lines = [*self.lines, *lines]
-        head = [f"REMOTE_BASE: {self.site if base is None else base}", "OWNERSHIP: none", "SERVICE_MANAGER: none"]
-        head += [] if any(line.startswith("SMOKE_URLS") for line in self.lines) else ["SMOKE_URLS: []"]
+        usual = {"OWNERSHIP": "none", "SERVICE_MANAGER": "none", "SMOKE_URLS": "[]"}
+        said = {line.partition(":")[0] for line in self.lines}
+        head = [f"REMOTE_BASE: {self.site if base is None else base}"]
+        head += [f"{key}: {value}" for key, value in usual.items() if key not in said]
         self.write("conf-prod.yml", "\n".join([*head, *self.lines]) + "\n")
 
     def python(self) -> None:
@@ -166,6 +168,21 @@ class Ground:
 
     def ledger(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.site / ".mcc/releases.jsonl").read_text().splitlines()]
+
+    def journals(self) -> list[Path]:
+        """Those of runs that have not ended."""
+        return list((self.site / ".mcc/journal").glob("*.jsonl"))
+
+    def is_at(self, *phases: str) -> bool:
+        """Whether the step that a run began last is of one of these phases."""
+        for path in self.journals():
+            header, *entries = (
+                json.loads(line) for line in path.read_text().rpartition("\n")[0].splitlines() or ["{}"]
+            )
+            begun = [entry["begin"] for entry in entries if "begin" in entry]
+            if begun and header["plan"][begun[-1]]["phase"] in phases:
+                return True
+        return False
 
     def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self.run("status", "--site", str(self.site), "--format", "json").stdout)

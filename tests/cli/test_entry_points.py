@@ -21,6 +21,7 @@ PROGRAM = Path(sys.executable).with_name("mcc")
 OWN_SCRIPT = "raise SystemExit('this script was imported')\n"
 
 
+@pytest.mark.slow
 def test_the_command_and_the_module_are_the_same_program(ground: Ground) -> None:
     for program in ((str(PROGRAM),), (sys.executable, "-m", "mcc")):
         assert ground.run("--version", program=program).stdout == f"mcc {__version__}\n"
@@ -69,6 +70,7 @@ def test_app_deploys_as_the_command_does(live: Ground) -> None:
     assert "not run" not in done.stdout
 
 
+@pytest.mark.slow
 def test_app_ends_with_the_exit_codes_of_the_command(ground: Ground) -> None:
     ground.write("mcc_deploy.py", (NOTES / "mcc_deploy.py").read_text())
     done = ground.run("--stage", "nowhere", program=(sys.executable, "mcc_deploy.py"))
@@ -154,6 +156,7 @@ def test_the_printed_schema_takes_the_example_and_refuses_what_a_deploy_refuses(
         assert list(check.iter_errors({**written, **wrong}))
 
 
+@pytest.mark.slow
 def test_there_is_no_schema_of_other_files(ground: Ground) -> None:
     done = ground.run("schema", "crontab")
     assert (done.returncode, done.stdout) == (2, "")

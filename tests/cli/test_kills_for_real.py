@@ -50,13 +50,9 @@ def waiting(ground: Ground, *words: str) -> Iterator[Waiting]:
             yield Waiting(running, writer)
 
 
-def journals(ground: Ground) -> list[Path]:
-    return list((ground.site / ".mcc/journal").glob("*.jsonl"))
-
-
 def migrates(ground: Ground) -> bool:
-    """Whether the migration has begun: the journal says what it found."""
-    return any('"seen":{"applied"' in path.read_text() for path in journals(ground))
+    """Whether the run has come to the database, and so to the writer that it waits for."""
+    return ground.is_at("back up", "migrate")
 
 
 def code(ground: Ground) -> dict[str, tuple[str, ...]]:
@@ -67,7 +63,7 @@ def code(ground: Ground) -> dict[str, tuple[str, ...]]:
 def is_as_before(ground: Ground, before: dict[str, tuple[str, ...]]) -> bool:
     """Nothing of the release is left, no run is open, and the ledger has it as failed."""
     assert code(ground) == before
-    assert journals(ground) == []
+    assert ground.journals() == []
     assert ground.ledger()[-1]["event"] == "failed"
     return True
 
@@ -76,7 +72,7 @@ def is_after(ground: Ground) -> bool:
     """The release ``two`` is live, with its database, and no run is open."""
     assert ground.page() == "<h1>two</h1>\n"
     assert ground.ledger()[-1]["event"] == "live"
-    assert journals(ground) == []
+    assert ground.journals() == []
     with closing(sqlite3.connect(ground.site / "data.db")) as database:
         return database.execute(TABLE).fetchone() == ("notes",)
 
@@ -125,7 +121,7 @@ def test_when_both_are_killed_status_says_so_with_exit_code_3(dead: Ground) -> N
     done = dead.run("status", "--site", str(dead.site))
     assert done.returncode == 3
     assert f"did not end; the next deploy recovers it, or: mcc recover --site {dead.site}" in done.stdout
-    assert dead.status()["dead_runs"] == [path.stem for path in journals(dead)]
+    assert dead.status()["dead_runs"] == [path.stem for path in dead.journals()]
 
 
 @pytest.mark.slow
@@ -157,7 +153,7 @@ def test_recover_brings_a_dead_run_to_its_end(dead: Ground, first: Ground) -> No
 
 @pytest.mark.slow
 def test_a_journal_that_nobody_can_read_is_no_guess_but_exit_code_3(dead: Ground) -> None:
-    (journal,) = journals(dead)
+    (journal,) = dead.journals()
     journal.write_text("what is this\n" * 3)
     before = contents(dead.site, skip=())
     for words in (("recover", "--site", str(dead.site)), ("deploy", "--stage", "prod")):
@@ -253,9 +249,11 @@ def probed(ground: Ground) -> Iterator[tuple[Running, int]]:
     with ground.start() as running:
         wait_for(began.exists)
         probe = int(began.read_text())
-        yield running, probe
-        if is_there(probe):
-            os.kill(probe, signal.SIGKILL)
+        try:
+            yield running, probe
+        finally:
+            if is_there(probe):
+                os.kill(probe, signal.SIGKILL)
 
 
 def is_there(pid: int) -> bool:

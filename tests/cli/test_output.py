@@ -28,6 +28,7 @@ def events(done: Done) -> list[dict[str, Any]]:
 # For a log
 
 
+@pytest.mark.slow
 def test_a_log_gets_a_line_a_step_and_the_result_at_the_end(live: Ground) -> None:
     done = live.good()
     lines = done.stdout.splitlines()
@@ -357,6 +358,7 @@ def test_a_secret_in_the_words_of_a_command_is_refused(secretive: Ground) -> Non
     assert shown_in(done.stderr) == []
 
 
+@pytest.mark.slow
 def test_a_secret_in_a_message_about_the_conf_is_hidden(secretive: Ground) -> None:
     secretive.conf('DOMAINS: ["{{A}}/{{C}}"]', 'API_PORT: "{{DB_PASSWORD}}"')
     done = secretive.deploy()

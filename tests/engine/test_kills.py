@@ -311,9 +311,9 @@ def _close_at_restart(patch: pytest.MonkeyPatch, folder: Any) -> None:
     """Somebody closes a folder: no link can be made in it any more."""
     restart = FakeServices.restart
 
-    def restart_and_close(self: FakeServices, name: str) -> None:
+    def restart_and_close(self: FakeServices, name: str, definition: bytes | None = None) -> None:
         folder.mode = 0o555
-        restart(self, name)
+        restart(self, name, definition)
 
     patch.setattr(FakeServices, "restart", restart_and_close)
 

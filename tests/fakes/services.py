@@ -108,7 +108,10 @@ class FakeServices:
     def may_stop(self, name: str) -> bool:
         return self._state.may_stop
 
-    def restart(self, name: str) -> None:
+    def definition(self, name: str) -> bytes | None:
+        return None
+
+    def restart(self, name: str, definition: bytes | None = None) -> None:
         self._process.breathe()
         unit = self._unit(name)
         self._process.tick("services.restart", name, _failure)

@@ -98,9 +98,9 @@ class RealFiles:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, mode)
                 file.write(data)
                 file.flush()
+                os.fchmod(descriptor, mode)  # behind the write, which takes set-gid away from others than root
                 os.fsync(descriptor)
             temporary.rename(path)
         except BaseException:
@@ -113,12 +113,12 @@ class RealFiles:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
         try:
             was = os.fstat(descriptor).st_size
-            if new:
-                os.fchmod(descriptor, mode)  # whatever the umask says
             written = 0
             try:
                 while written < len(data):
                     written += os.write(descriptor, data[written:])
+                if new:
+                    os.fchmod(descriptor, mode)  # whatever the umask says
                 os.fsync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, was)  # half a line would hide the next one

@@ -17,7 +17,10 @@ class NoManager:
     def may_stop(self, name: str) -> bool:
         return False
 
-    def restart(self, name: str) -> None:
+    def definition(self, name: str) -> bytes | None:
+        return None
+
+    def restart(self, name: str, definition: bytes | None = None) -> None:
         """Nothing is restarted."""
 
     def stop(self, name: str) -> None:

@@ -191,10 +191,16 @@ class Services(Protocol):
         ...
 
     def may_stop(self, name: str) -> bool: ...
+    def definition(self, name: str) -> bytes | None:
+        """How the manager starts a service now, secrets included; None if it got that from no deploy."""
+        ...
 
     # effects
-    def restart(self, name: str) -> None:
-        """Start or restart. Raises ServiceFailed with the reason."""
+    def restart(self, name: str, definition: bytes | None = None) -> None:
+        """Start or restart, as the conf says or, if it is given, as an earlier :meth:`definition`.
+
+        Raises ServiceFailed with the reason.
+        """
         ...
 
     def stop(self, name: str) -> None: ...

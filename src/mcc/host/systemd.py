@@ -52,7 +52,10 @@ class Systemd:
     def may_stop(self, name: str) -> bool:
         return self._sudo.allows(rights.stop(name))
 
-    def restart(self, name: str) -> None:
+    def definition(self, name: str) -> bytes | None:
+        return None  # units are root's: no deploy changes one
+
+    def restart(self, name: str, definition: bytes | None = None) -> None:
         self._order(name, rights.restart(name))
 
     def stop(self, name: str) -> None:

@@ -9,7 +9,7 @@ from mcc.core import crontab
 from mcc.errors import ServiceFailed, StepError
 from mcc.host.ports import Host
 from mcc.model.plan import Facts, Seen
-from mcc.steps.waiting import POLL, Health, as_seen, has_changed, wait_until_up
+from mcc.steps.waiting import POLL, Health, has_changed, look_at_services, start_as_it_was, wait_until_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class StopServices:
     stop_timeout: float = 30.0
 
     def look(self, host: Host) -> Seen:
-        return {name: as_seen(host.services.state(name)) for name in self.names}
+        return look_at_services(host, self.names)
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         for name in self.names:
@@ -45,7 +45,7 @@ class StopServices:
             state = host.services.state(name)
             if not state.active or has_changed(state, seen[name]):
                 host.listener.say(f"starting {name} with the code and the data as they were")
-                host.services.restart(name)
+                start_as_it_was(host, self.names, name, seen)
         if were_up:
             wait_until_up(host, tuple(were_up), self.health, self.start_timeout)
         return None
@@ -104,14 +104,16 @@ class ResumeCron:
 
 
 def _suspend(host: Host, site: Path, keep: tuple[str, ...], replaces: tuple[str, ...]) -> None:
-    now = host.crontab.read()
-    wanted = crontab.with_block(now, site, keep, replaces)
-    if wanted != now:
-        host.crontab.write(wanted)
+    with host.crontab.alone():
+        now = host.crontab.read()
+        wanted = crontab.with_block(now, site, keep, replaces)
+        if wanted != now:
+            host.crontab.write(wanted)
 
 
 def _give_back(host: Host, before: bytes, site: Path, replaces: tuple[str, ...]) -> None:
-    now = host.crontab.read()
-    wanted = crontab.restore(now, before, site, replaces)
-    if wanted != now:
-        host.crontab.write(wanted)
+    with host.crontab.alone():
+        now = host.crontab.read()
+        wanted = crontab.restore(now, before, site, replaces)
+        if wanted != now:
+            host.crontab.write(wanted)

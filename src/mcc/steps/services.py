@@ -9,13 +9,22 @@ from mcc.errors import ServiceFailed
 from mcc.host.ports import Host
 from mcc.model.plan import Facts, Seen
 from mcc.steps.log_tail import log_gains, log_sizes
-from mcc.steps.waiting import POLL, Health, as_seen, has_changed, wait_until_up
+from mcc.steps.waiting import (
+    POLL,
+    Health,
+    as_seen,
+    has_changed,
+    look_at_services,
+    start_as_it_was,
+    wait_until_up,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ServicesBack:
     """Stands before the cut-over; on the way back, when the links are old again, restarts the old code.
 
+    It is started as it was, too: with its command and its variables, whatever the new conf says.
     Only services that were started anew since then are restarted: a failure before the restart
     leaves the running ones alone.
     """
@@ -25,7 +34,7 @@ class ServicesBack:
     start_timeout: float
 
     def look(self, host: Host) -> Seen:
-        return {name: as_seen(host.services.state(name)) for name in self.names}
+        return look_at_services(host, self.names)
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         return None
@@ -35,7 +44,7 @@ class ServicesBack:
         was_up = [name for name in changed if seen[name]["active"]]
         for name in was_up:
             host.listener.say(f"restarting {name} with the code as it was")
-            host.services.restart(name)
+            start_as_it_was(host, self.names, name, seen)
         if was_up:
             wait_until_up(host, tuple(was_up), self.health, self.start_timeout)
         left = [name for name in changed if name not in was_up and not _stopped(host, name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,3 +90,19 @@ def as_seen(state: ServiceState) -> dict[str, Any]:
 def has_changed(now: ServiceState, seen: Mapping[str, Any]) -> bool:
     """Whether a service was started anew since it was seen."""
     return bool(now.start_id != seen["start_id"] or now.restarts > seen["restarts"])
+
+
+def look_at_services(host: Host, names: Sequence[str]) -> dict[str, Any]:
+    """How each service is, and how its manager starts it: what :func:`start_as_it_was` needs."""
+    states = {name: as_seen(host.services.state(name)) for name in names}
+    return {**states, **{_definition(number): host.services.definition(name) for number, name in enumerate(names)}}
+
+
+def start_as_it_was(host: Host, names: Sequence[str], name: str, seen: Mapping[str, Any]) -> None:
+    """Start or restart with the command and the variables of before, whatever the new conf says."""
+    host.services.restart(name, seen.get(_definition(names.index(name))))
+
+
+def _definition(number: int) -> str:
+    """The key of what a look saw; the name of a service would be one for its state."""
+    return f"definition {number}"

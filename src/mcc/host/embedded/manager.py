@@ -100,15 +100,24 @@ class Embedded:
     def may_stop(self, name: str) -> bool:
         return True
 
+    def definition(self, name: str) -> bytes | None:
+        """How a service was started last: all that the conf said of it then."""
+        try:
+            return self._home.service(settings.slug(name)).read_bytes()
+        except FileNotFoundError:
+            return None
+
     # effects
 
-    def restart(self, name: str) -> None:
-        """Stop a service, wait until it is gone, and start it as the conf says now.
+    def restart(self, name: str, definition: bytes | None = None) -> None:
+        """Stop a service, wait until it is gone, and start it as the conf says now, or as ``definition`` does.
 
         Returns as soon as it is started; whether it stays up is for the caller to watch. Raises
         ServiceFailed with the reason.
         """
         service = self._service(name)
+        if definition is not None:
+            service = self._services[name] = settings.read_definition(definition)
         try:
             with self._one_at_a_time:
                 self._bring_up()

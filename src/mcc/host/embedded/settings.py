@@ -86,6 +86,22 @@ def definition(base: Path, service: EmbeddedService) -> str:
     return json.dumps(values, indent=1, ensure_ascii=True) + "\n"
 
 
+def read_definition(text: bytes) -> EmbeddedService:
+    """The service that :func:`definition` wrote down. Raises StepError."""
+    try:
+        values = json.loads(text)
+        return EmbeddedService(
+            name=values["name"],
+            command=tuple(values["command"]),
+            directory=Path(values["directory"]),
+            listen=values["listen"],
+            environment=tuple(values["environment"].items()),
+            log=Path(values["log"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StepError(f"how a service was started cannot be read: {type(error).__name__}: {error}") from error
+
+
 def log_file(base: Path, service: EmbeddedService) -> Path:
     """Where a service's output goes: ``BASE/logs/NAME.log`` if nothing else is said."""
     if service.log is not None:
