@@ -12,10 +12,10 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
 
 import pytest
 
+from fakes.deaths import some
 from fakes.hands import FakeHands
 from fakes.host import FakeWorld, Killed
 from mcc.core.backups import BackupSet
@@ -29,7 +29,6 @@ from mcc.operations.backup_look import sets, verify
 from mcc.operations.site import Asked
 from mcc.runs.recover import recover_all
 
-FULL = bool(os.environ.get("MCC_FULL"))
 BASE = Path("/srv/site")
 ROOT = BASE / "backups"
 DAY = 86400.0
@@ -106,11 +105,6 @@ def scene(days: int) -> tuple[FakeWorld, int]:
     done = world.fork()
     assert run(done) == 0
     return world, done.process.ticks
-
-
-def some(count: int, effects: int, seed: str) -> list[int]:
-    every = range(1, effects + 1)
-    return list(every) if FULL or count >= effects else sorted(Random(seed).sample(every, count))
 
 
 def test_undisturbed_it_makes_a_set_and_keeps_what_the_calendar_says() -> None:

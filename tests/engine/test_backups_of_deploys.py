@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from fakes import scenes
+from fakes.deaths import some
 from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import BASE, OUT, Scene
@@ -24,7 +23,6 @@ from mcc.steps.conf import KeepConf
 
 SITE = Site(BASE)
 DAY = 86400.0
-FULL = bool(os.environ.get("MCC_FULL"))
 
 
 def befores(scene: Scene) -> list[BackupSet]:
@@ -176,7 +174,7 @@ def test_killed_at_any_effect_a_deploys_copies_are_whole_or_not_there() -> None:
     done = scene.fork()
     assert done.deploy() == 0
     effects = done.world.process.ticks
-    for at in range(1, effects + 1) if FULL else sorted(Random("copies").sample(range(1, effects + 1), 60)):
+    for at in some(60, effects, "copies"):
         one = scene.fork(kill_at=at)
         with pytest.raises(Killed):
             one.deploy()

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable
-from random import Random
 
 import pytest
 
+from fakes.deaths import cut_off, killed, killed_twice, revived, some
 from fakes.exchanges import DEV, OUT, PROD, Exchange, data, ended, exchange
 from fakes.hands import FakeHands
-from fakes.host import Killed
 from mcc.model.conf import Server
-
-FULL = bool(os.environ.get("MCC_FULL"))
 
 
 def with_new_database() -> Exchange:
@@ -99,16 +95,6 @@ def case(name: str) -> Case:
     return Case(SCENES[name]())
 
 
-def some(count: int, effects: int, seed: str) -> list[int]:
-    every = range(1, effects + 1)
-    return list(every) if FULL or count >= effects else sorted(Random(seed).sample(every, count))
-
-
-def recover(scene: Exchange) -> None:
-    scene.world.revive()
-    scene.recover()
-
-
 @pytest.mark.parametrize("name", SCENES)
 def test_undisturbed_the_target_holds_what_the_source_holds(name: str) -> None:
     one = case(name)
@@ -123,42 +109,23 @@ def test_undisturbed_the_target_holds_what_the_source_holds(name: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(60, one.effects, name):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.run()
-        recover(scene)
-        one.check(scene, f"killed at {at}: {scene.world.process.trace}")
+    for scene, where in killed(one.scene, Exchange.run, some(60, one.effects, name)):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_again_while_it_is_recovered_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(6, one.effects, f"{name} twice"):
-        died = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            died.run()
-        undisturbed = died.fork()
-        undisturbed.recover()
-        for again in some(8, undisturbed.world.process.ticks, f"{at}"):
-            scene = died.fork(kill_at=again)
-            with pytest.raises(Killed):
-                scene.recover()
-            recover(scene)
-            one.check(scene, f"killed at {at}, and its recovery at {again}")
+    for scene, where in killed_twice(one.scene, Exchange.run, some(6, one.effects, f"{name} twice"), 8):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_power_cut_at_any_effect_leaves_it_before_or_after(name: str) -> None:
     """The services have started again by then."""
     one = case(name)
-    for at in some(20, one.effects, f"{name} power"):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.run()
-        scene.world.power_cut(at)
-        recover(scene)
-        one.check(scene, f"power cut at {at}")
+    for scene, where in cut_off(one.scene, Exchange.run, some(20, one.effects, f"{name} power")):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -175,7 +142,7 @@ def test_a_failure_at_any_effect_is_undone(name: str) -> None:
         assert code in (0, 1, 2, 3), where
         if code in (1, 2):
             assert Case.state(scene) == one.before, where
-        recover(scene)
+        revived(scene)
         one.check(scene, where)
 
 

@@ -10,13 +10,13 @@ import dataclasses
 import errno
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
-from random import Random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from fakes import scenes
+from fakes.deaths import cut_off, dead, killed, killed_twice, revived, some
 from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import Scene, State
@@ -26,8 +26,6 @@ from mcc.engine.run import Engine, Outcome
 from mcc.errors import Refused, Stuck
 from mcc.model.event import RunEnded
 from mcc.model.plan import Plan
-
-FULL = bool(os.environ.get("MCC_FULL"))
 
 GOOD: Mapping[str, Callable[[], Scene]] = {
     "first": scenes.first,
@@ -67,10 +65,7 @@ class Case:
 
     def kill(self, at: int) -> Scene:
         """A machine on which a deploy died."""
-        scene = self.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.deploy()
-        return scene
+        return dead(self.scene, Scene.deploy, at)
 
     def check(self, scene: Scene, where: str) -> None:
         """Exactly before or exactly after, and nothing else."""
@@ -96,17 +91,6 @@ def case(name: str) -> Case:
     return Case(ALL[name]())
 
 
-def some(count: int, effects: int, seed: str) -> list[int]:
-    """Numbers of effects: all of them, or as many as asked for, the same ones each time."""
-    every = range(1, effects + 1)
-    return list(every) if FULL or count >= effects else sorted(Random(seed).sample(every, count))
-
-
-def recover(scene: Scene) -> None:
-    scene.world.revive()
-    scene.recover()
-
-
 @pytest.mark.parametrize("name", GOOD)
 def test_undisturbed_it_goes_through(name: str) -> None:
     one = case(name)
@@ -125,41 +109,23 @@ def test_a_broken_release_leaves_the_site_as_it_was(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(60, one.effects, name):
-        scene = one.kill(at)
-        recover(scene)
-        one.check(scene, f"killed at {at}")
+    for scene, where in killed(one.scene, Scene.deploy, some(60, one.effects, name)):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_killed_again_while_it_is_recovered_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(3, one.effects, f"{name} twice"):
-        for scene, where in _killed_recoveries(one, at):
-            recover(scene)
-            one.check(scene, where)
-
-
-def _killed_recoveries(one: Case, at: int) -> Iterator[tuple[Scene, str]]:
-    died = one.kill(at)
-    undisturbed = died.fork()
-    undisturbed.recover()
-    for again in some(11, undisturbed.world.process.ticks, f"{at}"):
-        scene = died.fork(kill_at=again)
-        with pytest.raises(Killed):
-            scene.recover()
-        yield scene, f"killed at {at}, and its recovery at {again}"
+    for scene, where in killed_twice(one.scene, Scene.deploy, some(3, one.effects, f"{name} twice"), 11):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_power_cut_at_any_effect_leaves_it_before_or_after(name: str) -> None:
     """What was not synced is gone, services have started with whatever the links say."""
     one = case(name)
-    for at in some(20, one.effects, f"{name} power"):
-        scene = one.kill(at)
-        scene.world.power_cut(at)
-        recover(scene)
-        one.check(scene, f"power cut at {at}")
+    for scene, where in cut_off(one.scene, Scene.deploy, some(20, one.effects, f"{name} power")):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", ["second", "answers 500"])
@@ -174,7 +140,7 @@ def test_power_cuts_in_a_row_do_not_mix_anything(name: str) -> None:
                 scene.recover()
             except Killed:
                 scene.world.power_cut(at * again)
-        recover(scene)
+        revived(scene)
         one.check(scene, f"power cuts at {at}")
 
 
@@ -197,7 +163,7 @@ def test_a_failure_at_any_effect_is_undone(name: str, failure: Callable[[str, st
             code = 2
         assert code in (0, 1, 2, 3), at
         _check_code(one, scene, hands, code, f"failed at {at}: {scene.world.process.trace[at - 1]}")
-        recover(scene)
+        revived(scene)
         if code == 0:
             _check_only_old_ones_stay(one, scene)
         else:
@@ -281,9 +247,9 @@ def test_a_migration_that_fails_behind_the_cut_over_is_stuck_until_it_runs() -> 
     assert "003_three" in ended.error
     assert scene.live == case("migrates behind the cut-over").after.live
     with pytest.raises(Stuck, match="was committed, but could not be finished"):
-        recover(scene)
+        revived(scene)
     scene.world.sqlite.failing = set()
-    recover(scene)
+    revived(scene)
     one = case("migrates behind the cut-over")
     one.check(scene, "stuck behind the cut-over, then finished")
 
@@ -301,9 +267,9 @@ def test_a_site_that_is_stuck_is_tried_again_as_a_whole() -> None:
         _close_at_restart(patch, base)
         assert scene.deploy() == 3
     with pytest.raises(Stuck, match="could not be undone"):
-        recover(scene)
+        revived(scene)
     base.mode = 0o755
-    recover(scene)
+    revived(scene)
     one.check(scene, "stuck, then tried again")
 
 
@@ -386,5 +352,5 @@ def _kill_everywhere(one: Case) -> None:
         try:
             died.recover()
         except Killed:
-            recover(died)
+            revived(died)
         one.check(died, f"killed at {at}")

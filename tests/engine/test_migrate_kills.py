@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from random import Random
 
 import pytest
 
 from fakes import scenes
+from fakes.deaths import some
 from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import Scene
@@ -17,7 +16,6 @@ from mcc.errors import SiteError
 from mcc.model.conf import Database
 from mcc.model.event import RunEnded, RunStarted
 
-FULL = bool(os.environ.get("MCC_FULL"))
 OLD, NEW = ("001_one", "002_two"), ("001_one", "002_two", "003_three")
 
 
@@ -28,11 +26,6 @@ def migrate(scene: Scene, hands: FakeHands | None = None) -> int:
 def site(scene: Scene) -> dict[str, object]:
     """Without databases and their copies."""
     return {path: what for path, what in scene.site().items() if "/backups" not in path}
-
-
-def moments(effects: int) -> list[int]:
-    every = list(range(1, effects + 1))
-    return every if FULL else sorted(Random("migrate").sample(every, min(40, effects)))
 
 
 def test_undisturbed_databases_go_forward_and_nothing_else_changes() -> None:
@@ -52,7 +45,7 @@ def test_killed_at_any_effect_and_recovered_each_database_is_old_or_new() -> Non
     before = site(scene)
     done = scene.fork()
     assert migrate(done) == 0
-    for at in moments(done.world.process.ticks):
+    for at in some(40, done.world.process.ticks, "migrate"):
         one = scene.fork(kill_at=at)
         with pytest.raises(Killed):
             migrate(one)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable
-from random import Random
 
 import pytest
 
 from fakes import scenes
+from fakes.deaths import cut_off, killed, killed_twice, revived, some
 from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import Scene, State
@@ -20,7 +19,6 @@ from mcc.errors import Refused, RightsError
 from mcc.model.conf import Conf, Services
 from mcc.model.event import RunEnded, Warned
 
-FULL = bool(os.environ.get("MCC_FULL"))
 NAMES = ("001_one", "002_two", "003_three", "004_four")
 
 
@@ -111,16 +109,6 @@ def case(name: str) -> Case:
     return Case(SCENES[name]())
 
 
-def some(count: int, effects: int, seed: str) -> list[int]:
-    every = range(1, effects + 1)
-    return list(every) if FULL or count >= effects else sorted(Random(seed).sample(every, count))
-
-
-def recover(scene: Scene) -> None:
-    scene.world.revive()
-    scene.recover()
-
-
 def test_undisturbed_all_migrations_have_run_before_the_services_start() -> None:
     one = case("good")
     assert one.code == 0
@@ -141,42 +129,23 @@ def test_a_deploy_that_fails_leaves_code_and_databases_as_they_were(name: str) -
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_at_any_effect_code_and_databases_are_of_one_time(name: str) -> None:
     one = case(name)
-    for at in some(45, one.effects, name):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.deploy()
-        recover(scene)
-        one.check(scene, f"killed at {at}")
+    for scene, where in killed(one.scene, Scene.deploy, some(45, one.effects, name)):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_again_while_it_is_recovered_they_are_too(name: str) -> None:
     one = case(name)
-    for at in some(3, one.effects, f"{name} twice"):
-        died = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            died.deploy()
-        undisturbed = died.fork()
-        undisturbed.recover()
-        for again in some(8, undisturbed.world.process.ticks, f"{at}"):
-            scene = died.fork(kill_at=again)
-            with pytest.raises(Killed):
-                scene.recover()
-            recover(scene)
-            one.check(scene, f"killed at {at}, and its recovery at {again}")
+    for scene, where in killed_twice(one.scene, Scene.deploy, some(3, one.effects, f"{name} twice"), 8):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_power_cut_at_any_effect_leaves_them_of_one_time(name: str) -> None:
     """Services have started again by then, with whatever the links say."""
     one = case(name)
-    for at in some(15, one.effects, f"{name} power"):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.deploy()
-        scene.world.power_cut(at)
-        recover(scene)
-        one.check(scene, f"power cut at {at}")
+    for scene, where in cut_off(one.scene, Scene.deploy, some(15, one.effects, f"{name} power")):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", ["good", "answers 500"])
@@ -191,7 +160,7 @@ def test_a_failure_at_any_effect_leaves_them_of_one_time(name: str) -> None:
         where = f"failed at {at}: {scene.world.process.trace[at - 1]}: {code}"
         if code in (1, 2):
             assert (one.before.difference(State.of(scene)), scene.databases()) == ([], one.old), where
-        recover(scene)
+        revived(scene)
         if code:
             one.check(scene, where)
 
@@ -253,7 +222,7 @@ def test_postgresql_is_put_back_too() -> None:
         killed = watched.fork(kill_at=at)
         with pytest.raises(Killed):
             killed.deploy()
-        recover(killed)
+        revived(killed)
         assert killed.world.postgres.applied == before, at
 
 

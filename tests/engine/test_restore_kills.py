@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
 import pytest
 
+from fakes.deaths import cut_off, killed, killed_twice, revived, some
 from fakes.exchanges import DEV, Exchange, data, ended, exchange
 from fakes.hands import FakeHands
-from fakes.host import Killed
 from mcc.core import ledger
 from mcc.core.backups import Copied, Manifest, to_json
 from mcc.core.layout import Site
@@ -26,7 +24,6 @@ from mcc.model.release import Release
 from mcc.operations.restore import RestoreRequest, plan_restore, restore
 from mcc.operations.site import Asked
 
-FULL = bool(os.environ.get("MCC_FULL"))
 A, B = "a.dev.example.com", "b.dev.example.com"
 DAILY = DEV / "backups" / "daily"
 Databases = dict[str, tuple[str, ...]]
@@ -139,16 +136,6 @@ def case(name: str) -> Case:
     return Case(SCENES[name]())
 
 
-def some(count: int, effects: int, seed: str) -> list[int]:
-    every = range(1, effects + 1)
-    return list(every) if FULL or count >= effects else sorted(Random(seed).sample(every, count))
-
-
-def recover(scene: Exchange) -> None:
-    scene.world.revive()
-    scene.recover()
-
-
 @pytest.mark.parametrize("name", SCENES)
 def test_undisturbed_the_databases_are_what_the_copies_are(name: str) -> None:
     one = case(name)
@@ -162,41 +149,22 @@ def test_undisturbed_the_databases_are_what_the_copies_are(name: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(40, one.effects, name):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.run()
-        recover(scene)
-        one.check(scene, f"killed at {at}")
+    for scene, where in killed(one.scene, Exchange.run, some(40, one.effects, name)):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_again_while_it_is_recovered_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(5, one.effects, f"{name} twice"):
-        died = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            died.run()
-        undisturbed = died.fork()
-        undisturbed.recover()
-        for again in some(6, undisturbed.world.process.ticks, f"{at}"):
-            scene = died.fork(kill_at=again)
-            with pytest.raises(Killed):
-                scene.recover()
-            recover(scene)
-            one.check(scene, f"killed at {at}, and its recovery at {again}")
+    for scene, where in killed_twice(one.scene, Exchange.run, some(5, one.effects, f"{name} twice"), 6):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_power_cut_at_any_effect_leaves_it_before_or_after(name: str) -> None:
     one = case(name)
-    for at in some(15, one.effects, f"{name} power"):
-        scene = one.scene.fork(kill_at=at)
-        with pytest.raises(Killed):
-            scene.run()
-        scene.world.power_cut(at)
-        recover(scene)
-        one.check(scene, f"power cut at {at}")
+    for scene, where in cut_off(one.scene, Exchange.run, some(15, one.effects, f"{name} power")):
+        one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -212,7 +180,7 @@ def test_a_failure_at_any_effect_is_undone(name: str) -> None:
         assert code in (0, 1, 2, 3), where
         if code in (1, 2):
             assert Case.state(scene) == one.before, where
-        recover(scene)
+        revived(scene)
         one.check(scene, where)
 
 
