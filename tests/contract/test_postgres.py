@@ -374,6 +374,20 @@ def test_an_index_is_made_concurrently(postgres: Fresh) -> None:
     assert postgres.run("SELECT indisvalid FROM pg_index WHERE indexrelid = 'app.one_body'::regclass") == [(True,)]
 
 
+def test_settings_of_a_file_last_behind_an_index_that_is_made_concurrently(postgres: Fresh) -> None:
+    postgres.run("CREATE TABLE one (id int)")
+    settings = "SELECT current_user::text AS a, current_setting('work_mem') AS b, current_setting('lock_timeout') AS c"
+    file = migration(
+        "001",
+        "DO $$ BEGIN CREATE ROLE maker SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+        "SET ROLE maker; SET work_mem = '9MB'; CREATE INDEX CONCURRENTLY by_id ON one (id);"
+        f"CREATE TABLE seen AS {settings};",
+        transaction=False,
+    )
+    MCC.migrate(postgres.target(), [file], QUICK)
+    assert postgres.run("SELECT * FROM seen") == [("maker", "9MB", "150ms")]
+
+
 def test_an_invalid_index_that_is_left_behind_is_said_found_and_refused(postgres: Fresh) -> None:
     unique = migration(
         "002_index", 'CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "one-body" ON one (body);', transaction=False

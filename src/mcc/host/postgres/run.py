@@ -135,10 +135,11 @@ class Run:
 
         if is_concurrent(statement.sql):
             # It waits for every older transaction to end, and holds nobody up meanwhile; and a limit on
-            # that would leave an invalid index.
+            # that would leave an invalid index. What the file itself has set stays for its next statements.
+            ((limit,),) = self._session.rows("SELECT current_setting('lock_timeout')")
             self._session.execute("SET lock_timeout = 0")
             run()
-            self._settle()
+            self._session.rows("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
         elif may_commit_inside(statement.sql):
             run()
         else:
