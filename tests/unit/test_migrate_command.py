@@ -198,6 +198,16 @@ class TestChangedFiles:
         assert "every database that has had it had it as it is now" in answer.err
         assert "did you mean 001_notes?" in project.mcc("--accept", "001_note").err
 
+    def test_one_that_is_pending_elsewhere_is_not_recorded_there(self, project: Project) -> None:
+        project.mcc("--apply", "--database", DOMAINS[0])
+        project.write(_003_x="CREATE TABLE x (a);")
+        project.mcc("--apply", "--database", DOMAINS[1])
+        project.write(_001_notes=ONE + "-- more\n", _003_x="CREATE TABLE x (a); -- more\n")
+        assert project.mcc("--accept", "001_notes", "--accept", "003_x").code == 0
+        assert project.applied()[DOMAINS[0]] == ["001_notes", "002_at"]
+        assert project.mcc("--apply").code == 0
+        assert project.ask(DOMAINS[0], "SELECT count(*) FROM x") == [(0,)]
+
 
 class TestLateFiles:
     def test_one_that_sorts_before_an_applied_one_is_refused_unless_it_is_allowed(self, project: Project) -> None:
@@ -234,6 +244,13 @@ class TestBaseline:
         assert project.mcc("--apply").code == 0
         assert project.ask(DOMAINS[0], "SELECT count(*) FROM pragma_table_info('notes')") == [(3,)]
 
+    def test_it_records_the_files_that_run_before_it_whatever_their_names(self, project: Project) -> None:
+        (project.folder / "001_notes-first.sql").write_text("SELECT 1;")  # "-" sorts before "."
+        project.database(DOMAINS[0]).parent.mkdir(parents=True)
+        project.ask(DOMAINS[0], "CREATE TABLE x (a)")
+        assert project.mcc("--baseline", "001_notes-first").code == 0
+        assert project.applied()[DOMAINS[0]] == ["001_notes-first"]
+
     def test_without_such_a_database_it_is_refused(self, project: Project) -> None:
         project.mcc("--apply")
         answer = project.mcc("--baseline", "001_notes")
@@ -253,6 +270,44 @@ def test_files_of_the_conf_start_a_database_and_run_always(project: Project) -> 
     answer = project.mcc()
     assert answer.code == 2
     assert "conf.yml: SCHEMA_SQL: shared/db/nothing.sql is not in the output" in answer.err
+
+
+def test_links_in_place_of_files_are_refused_and_not_passed_over(project: Project) -> None:
+    (project.output / "x.txt").write_text("CREATE TABLE x (a);")
+    (project.folder / "003_x.sql").symlink_to(project.output / "x.txt")
+    answer = project.mcc("--apply")
+    assert answer.code == 2
+    assert "003_x.sql: is a symbolic link, and is not followed (put the file itself in its place)" in answer.err
+    assert list(project.base.iterdir()) == []
+
+
+def test_a_link_in_place_of_their_folder_is_refused_and_not_passed_over(project: Project) -> None:
+    project.folder.rename(project.folder.with_name("elsewhere"))
+    project.folder.symlink_to("elsewhere")
+    for command, words in (("migrate", ["--apply"]), ("deploy", ["--plan"])):
+        answer = project.mcc(*words, command=command)
+        assert answer.code == 2, command
+        assert "shared/db/scripts/migrations is a symbolic link" in answer.err
+
+
+def test_all_databases_that_cannot_be_read_are_named(project: Project) -> None:
+    project.mcc("--apply")
+    for domain in DOMAINS[:2]:
+        project.database(domain).write_bytes(b"no database" * 500)
+    for command, words in (("migrate", []), ("migrate", ["--apply"]), ("deploy", ["--plan"])):
+        answer = project.mcc(*words, command=command)
+        assert answer.code != 0
+        assert "2 of 3 databases could not be read" in answer.err
+        assert all(str(project.database(domain)) in answer.err for domain in DOMAINS[:2])
+
+
+def test_a_table_that_has_only_names_gets_no_other_column(project: Project) -> None:
+    project.conf("MIGRATION_TABLE: migrations(name)")
+    assert project.mcc("--apply").code == 0
+    project.write(_003_x="CREATE TABLE x (a);")
+    assert project.mcc("--apply").code == 0
+    assert project.applied()[DOMAINS[0]] == ["001_notes", "002_at", "003_x"]
+    assert project.ask(DOMAINS[0], "SELECT name FROM pragma_table_info('migrations')") == [("name",)]
 
 
 def test_domains_that_left_the_conf_are_left_alone_and_listed(project: Project) -> None:

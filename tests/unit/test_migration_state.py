@@ -76,6 +76,14 @@ class TestStanding:
         assert names(stand(THREE, had("3"), HOW).late) == ["1"], "the file for after the cut-over always runs later"
         assert stand(THREE, had("1"), HOW).late == ()
 
+    def test_files_stand_in_the_order_in_which_they_run(self) -> None:
+        both = files(**{"_1-b": "SELECT 1", "_1": "SELECT 2"})
+        assert names(both) == ["1-b", "1"], "their names end in .sql"
+        assert names(stand(both, had("1"), HOW).late) == ["1-b"]
+        assert stand(both, had("1-b"), HOW).late == ()
+        waits = files(**{"_1-b": "-- mcc: phase=after\nSELECT 1", "_1": "SELECT 2"})
+        assert names(stand(waits, had("0"), HOW).overtaken) == ["1-b"]
+
     def test_applied_names_without_a_file_are_gone_and_make_nothing_late(self) -> None:
         standing = stand(THREE, had("1", "999_hotfix"), HOW)
         assert standing.gone == ("999_hotfix",)

@@ -26,10 +26,10 @@ def forward(moved: Mapping[str, int], total: int, direction: str) -> str:
     return f"{most} migration{'s' if most != 1 else ''} {direction}{where}"
 
 
-def all_of(failed: Sequence[MigrationFailed], total: int) -> MigrationFailed:
+def all_of(failed: Sequence[MigrationFailed], total: int, what: str = "migrated") -> MigrationFailed:
     """One error that names every database that failed, with its reason."""
     if total == 1:
         return failed[0]
     lines = [line for error in failed for line in ((error.message,) if len(failed) > 1 else ()) + error.log]
-    message = f"{len(failed)} of {total} databases could not be migrated: {failed[0].message}"
+    message = f"{len(failed)} of {total} databases could not be {what}: {failed[0].message}"
     return MigrationFailed(message, help=failed[0].help, log=lines)

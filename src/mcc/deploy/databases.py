@@ -11,9 +11,10 @@ from mcc.core.hazards.find import hazards
 from mcc.core.migrating.state import Standing, refusals, some, stand, warnings
 from mcc.core.nearest import did_you_mean
 from mcc.core.sql.postgres import invalid_indexes
+from mcc.core.wording import all_of
 from mcc.deploy.request import Request
 from mcc.deploy.table_rows import table_rows
-from mcc.errors import ConfigError, SiteError, UsageError
+from mcc.errors import ConfigError, MigrationFailed, SiteError, UsageError
 from mcc.host.migration_files import Sources, read_sources
 from mcc.host.ports import Files, Host, migrator
 from mcc.model.conf import Component
@@ -146,6 +147,11 @@ def plan_databases(
     if component is None or database.kind == "none" or database.tool == "alembic":
         return None
     source = migrations_source(request, component)
+    if source is not None and host.files.kind(source[1]) == "link" and not is_alembic(host.files, source[1]):
+        raise SiteError(
+            f"{source[1]} is a symbolic link: the release would have no files of migrations, or others",
+            help="put the folder itself into the output when building",
+        )
     if source is None or host.files.kind(source[1]) != "folder":
         return None
     if database.tool is None and is_alembic(host.files, source[1]):
@@ -166,15 +172,29 @@ def plan_databases(
 def _look(
     host: Host, chosen: tuple[Target, ...], migrations: tuple[Migration, ...], how: How
 ) -> tuple[PlannedDatabase, ...]:
-    """Tenants mostly stand alike: what was judged for one is taken for the next."""
+    """Tenants mostly stand alike: what was judged for one is taken for the next.
+
+    Raises MigrationFailed with all files that cannot be read; of a server's schemas the first says it for all.
+    """
     known: dict[tuple[bool, int], Standing] = {}
-    planned = []
+    planned: list[PlannedDatabase] = []
+    failed: list[MigrationFailed] = []
     for target in chosen:
-        found = migrator(host, target).look(target, how.tracking)
+        try:
+            found = migrator(host, target).look(target, how.tracking)
+        except MigrationFailed as error:
+            failed.append(error)
+            if target.kind == "sqlite":
+                continue
+            break
         like = (found.filled, id(found.applied))  # the very tuple: see applied_from
         if like not in known:
             known[like] = stand(migrations, found, how)
         planned.append(PlannedDatabase(target, found, known[like]))
+    if len(failed) > 1:
+        raise all_of(failed, len(chosen), "read")
+    if failed:
+        raise failed[0]
     return tuple(planned)
 
 

@@ -30,7 +30,7 @@ from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.record_migrations import RecordMigrations
 from mcc.version import __version__
 
-Choose = Callable[[PlannedDatabases], RecordMigrations]
+Choose = Callable[[PlannedDatabases], tuple[RecordMigrations, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,17 @@ def apply(request: Request, hands: Hands, wish: Wish) -> int:
 def accept(request: Request, hands: Hands, wish: Wish, names: Collection[str]) -> int:
     """Take files that were changed after they were applied as they are now; the answer is the exit code."""
 
-    def choose(planned: PlannedDatabases) -> RecordMigrations:
+    def choose(planned: PlannedDatabases) -> tuple[RecordMigrations, ...]:
         wanted = _check_names(names, planned)
-        changed = [
-            each.target for each in planned.databases if wanted & {file.name for file in each.standing.changed}
-        ]  # fmt: skip
-        if not changed:
+        # A file that one database has had may be pending for another: there it is still to be run.
+        where: dict[tuple[str, ...], list[Target]] = {}
+        for each in planned.databases:
+            changed = tuple(file.name for file in each.standing.changed if file.name in wanted)
+            if changed:
+                where.setdefault(changed, []).append(each.target)
+        if not where:
             raise UsageError(f"{', '.join(sorted(wanted))}: every database that has had it had it as it is now")
-        return _record(planned, tuple(changed), tuple(sorted(wanted)))
+        return tuple(_record(planned, tuple(targets), changed) for changed, targets in where.items())
 
     return _run_record(request, hands, wish, choose, "accept")
 
@@ -82,7 +85,7 @@ def accept(request: Request, hands: Hands, wish: Wish, names: Collection[str]) -
 def baseline(request: Request, hands: Hands, wish: Wish, name: str) -> int:
     """Record all files up to ``name`` in databases that are filled and have no record; the exit code."""
 
-    def choose(planned: PlannedDatabases) -> RecordMigrations:
+    def choose(planned: PlannedDatabases) -> tuple[RecordMigrations, ...]:
         (last,) = _check_names([name], planned)
         bare = tuple(each.target for each in planned.databases if each.found.filled and not each.found.applied)
         if not bare:
@@ -90,7 +93,8 @@ def baseline(request: Request, hands: Hands, wish: Wish, name: str) -> int:
                 "there is no database that is filled and has no record of its migrations",
                 help=f"see {command(request)} --status",
             )
-        return _record(planned, bare, tuple(each.name for each in _files(planned) if each.name <= last))
+        order = [each.name for each in _files(planned)]
+        return (_record(planned, bare, tuple(order[: order.index(last) + 1])),)
 
     return _run_record(request, hands, wish, choose, "baseline")
 
@@ -98,10 +102,11 @@ def baseline(request: Request, hands: Hands, wish: Wish, name: str) -> int:
 def _run_record(request: Request, hands: Hands, wish: Wish, choose: Choose, what: str) -> int:
     def prepare(host: Host, run: str) -> Prepared:
         site, planned = _planned(request, host, run, wish)
-        step = choose(planned)
-        title = f"{what} in {many(len(step.targets))}: {', '.join(step.names)}"
-        steps = _owned(request, host, planned, PlannedStep("migrate", title, step))
-        return Prepared(Plan(steps, ()), None, site.kept)
+        steps = [
+            PlannedStep("migrate", f"{what} in {many(len(step.targets))}: {', '.join(step.names)}", step)
+            for step in choose(planned)
+        ]
+        return Prepared(Plan(_owned(request, host, planned, *steps), ()), None, site.kept)
 
     return run_work(_work(request), prepare, hands)
 
@@ -129,18 +134,18 @@ def _planned(request: Request, host: Host, run: str, wish: Wish) -> tuple[SiteDa
     return site, planned
 
 
-def _owned(request: Request, host: Host, planned: PlannedDatabases, step: PlannedStep) -> tuple[PlannedStep, ...]:
-    """The step between what puts owners right on the way back and on the way forward."""
+def _owned(request: Request, host: Host, planned: PlannedDatabases, *steps: PlannedStep) -> tuple[PlannedStep, ...]:
+    """The steps between what puts owners right on the way back and on the way forward."""
     owner = request.conf.ownership
     paths = tuple(_places(request, planned))
     if owner.mode != "sudo" or not owner.user or not owner.group or not paths:
-        return (step,)
+        return steps
     who = (owner.user, owner.group)
     check_rights([words for path in paths for words in (chown(*who, path), chmod(path))], host)
     keep = KeepOwnership(paths, *who, files_of(planned.pending_targets))
     before = PlannedStep("migrate", "owners of what is made from here on", keep)
     after = PlannedStep("own", f"{owner.user}:{owner.group}, group may write", Own(paths, *who))
-    return (before, step, after)
+    return (before, *steps, after)
 
 
 def _refuse_running(request: Request, host: Host, planned: PlannedDatabases) -> None:

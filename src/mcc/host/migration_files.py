@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,17 @@ def read_migrations(
 ) -> tuple[Migration, ...]:
     """All migrations of a folder, in order. What is wrong with one hangs on it: see ``core.migrations.refuse``.
 
-    ``shown_as`` is the folder's name in messages.
+    ``shown_as`` is the folder's name in messages. Raises OSError if there is no such folder: that is another
+    thing than one without files, of which nothing would run.
     """
-    names = [name for name in files.names(folder) if name.lower().endswith(migrations.SUFFIX)]
-    contents = {name: files.read(folder / name) for name in names if files.kind(folder / name) == "file"}
-    return migrations.read(contents, str(folder) if shown_as is None else shown_as, dialect)
+    if files.kind(folder) != "folder":
+        raise FileNotFoundError(errno.ENOENT, "no folder of migrations", str(folder))
+    kinds = {
+        name: files.kind(folder / name) for name in files.names(folder) if name.lower().endswith(migrations.SUFFIX)
+    }
+    contents = {name: files.read(folder / name) for name, kind in kinds.items() if kind == "file"}
+    links = [name for name, kind in kinds.items() if kind == "link"]
+    return migrations.read(contents, str(folder) if shown_as is None else shown_as, dialect, links)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Tracking:
     @property
     def is_own(self) -> bool:
         """Whether mcc may make the table and add its column: it is not one of the project's own."""
-        return self.table == "migrations" and self.name == "name"
+        return self.table == "migrations" and self.name == "name" and self.checksum is not None
 
 
 ALEMBIC = Tracking("alembic_version", "version_num", None)

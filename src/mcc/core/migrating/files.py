@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -36,15 +36,22 @@ _REFUSED = {
 _ALONE = "it cannot run in a transaction: put it into a file of its own, with -- mcc: no-transaction at the top"
 
 
-def read(files: Mapping[str, bytes], folder: str = "", dialect: Dialect = "sqlite") -> tuple[Migration, ...]:
+def read(
+    files: Mapping[str, bytes], folder: str = "", dialect: Dialect = "sqlite", links: Collection[str] = ()
+) -> tuple[Migration, ...]:
     """The migrations in a folder's files, in the order in which they run.
 
-    ``folder`` is only for messages, ``dialect`` says how the text is cut into statements. Names that do
-    not end in ``.sql`` or begin with a dot are left out. Nothing is raised: see :func:`refuse`.
+    ``folder`` is only for messages, ``dialect`` says how the text is cut into statements. ``links`` are names
+    of symbolic links: a release may lack what they lead to. Names that do not end in ``.sql`` or begin with
+    a dot are left out. Nothing is raised: see :func:`refuse`.
     """
-    names = sorted(name for name in files if name.lower().endswith(SUFFIX) and not name.startswith("."))
+    there = (*files, *links)
+    names = sorted(name for name in there if name.lower().endswith(SUFFIX) and not name.startswith("."))
     before = f"{folder}/" if folder else ""
-    migrations = [_parse(name, files[name], before + name, dialect) for name in names]
+    migrations = [
+        _parse(name, files[name], before + name, dialect) if name in files else _link(name, before + name)
+        for name in names
+    ]
     wrong = _problems_with_names(names, before)
     return tuple(
         replace(migration, problems=(*wrong[migration.name], *migration.problems))
@@ -90,6 +97,11 @@ def _parse(name: str, data: bytes, file: str, dialect: Dialect, role: Role = "mi
         stem, file, parts.statements, problems, checksum, others,
         phase=says.phase, transaction=says.transaction, role=role, includes=says.includes,
     )  # fmt: skip
+
+
+def _link(name: str, file: str) -> Migration:
+    problem = Problem(file, 0, "", "is a symbolic link, and is not followed", "put the file itself in its place")
+    return Migration(name[: -len(SUFFIX)], file, (), (problem,))
 
 
 def _hashes(data: bytes) -> tuple[str, tuple[str, ...]]:

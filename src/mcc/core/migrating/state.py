@@ -41,13 +41,14 @@ def stand(migrations: Sequence[Migration], found: Found, how: How) -> Standing:
     files = [each for each in migrations if each.role == "migration"]
     included = {name for each in migrations if each.role == "schema" and found.new for name in each.includes}
     pending = tuple(each for each in waiting(migrations, found, how) if each.name not in included)
-    names = {each.name for each in files}
-    newest = max((row.name for row in found.applied if row.name in names), default="")
+    # Their place among the files counts: without their suffix names sort otherwise (``1.sql`` and ``1-b.sql``).
+    order = {each.name: at for at, each in enumerate(files)}
+    newest = max((order[row.name] for row in found.applied if row.name in order), default=-1)
     return Standing(
         pending=pending,
         changed=_changed(files, found, how),
-        late=tuple(each for each in pending if each.name < newest and each.phase == "before"),
-        gone=tuple(row.name for row in found.applied if row.name not in names),
+        late=tuple(each for each in pending if order[each.name] < newest and each.phase == "before"),
+        gone=tuple(row.name for row in found.applied if row.name not in order),
         bare=found.filled and not found.applied and bool(pending),
         overtaken=() if found.new else tuple(_overtaken(pending)),
     )
@@ -61,8 +62,8 @@ def _changed(files: Sequence[Migration], found: Found, how: How) -> tuple[Migrat
 
 
 def _overtaken(pending: Sequence[Migration]) -> Iterator[Migration]:
-    last = max((each.name for each in pending if each.phase == "before"), default="")
-    return (each for each in pending if each.phase == "after" and each.name < last)
+    last = max((at for at, each in enumerate(pending) if each.phase == "before"), default=0)
+    return (each for each in pending[:last] if each.phase == "after")
 
 
 def refusals(standings: Mapping[str, Standing], late_allowed: Iterable[str], command: str) -> tuple[Problem, ...]:
