@@ -55,6 +55,7 @@ DO $$ DECLARE name text; BEGIN
     WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' LOOP
     EXECUTE format('DROP SCHEMA %I CASCADE', name);
   END LOOP;
+  PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
 END $$;
 CREATE SCHEMA public;
 GRANT ALL ON SCHEMA public TO public

@@ -219,6 +219,23 @@ def test_extensions_and_other_schemas_of_a_whole_database(
     assert postgres.run("SELECT lo_get(77777)") == [(b"a large object",)]
 
 
+def test_a_database_with_large_objects_is_replaced_as_a_whole_or_not_at_all(
+    postgres: Fresh, replacer: PostgresReplacer, tmp_path: Path
+) -> None:
+    lines = [("BEGIN;",), ("COMMIT;",)]
+    postgres.run("CREATE TABLE lines AS VALUES ('BEGIN;'), ('COMMIT;'); SELECT lo_from_bytea(77777, 'an object')")
+    made = dump(postgres.target(), tmp_path / "a.dump")
+    postgres.run("INSERT INTO lines VALUES ('newer')")
+    script = tmp_path / "own.sql"
+    script.write_text("UPDATE nothing SET it = 1;")
+    with pytest.raises(CopyFailed, match="it is as it was"):
+        replacer.clone(made, postgres.target(), postgres.target(), 5, tmp_path, Extra(script, "own.sql"))
+    assert rows(postgres, "lines") == [*lines, ("newer",)]
+    replacer.restore(made, postgres.target(), 5, tmp_path)
+    assert rows(postgres, "lines") == lines
+    assert postgres.run("SELECT lo_get(77777)") == [(b"an object",)]
+
+
 def test_one_database_has_one_identity_whatever_its_address(
     postgres: Fresh, postgres_cluster: Cluster, replacer: PostgresReplacer
 ) -> None:

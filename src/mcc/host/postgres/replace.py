@@ -26,6 +26,8 @@ from mcc.host.ports import Commands, Completed
 from mcc.model.database import PostgresDatabase
 
 _LIMIT = 6 * 3600.0
+# Where a dump as one transaction begins and ends: comments stand before and behind, no data.
+_BEGIN, _COMMIT, _EDGE = b"\nBEGIN;\n", b"\nCOMMIT;\n", 4096
 _ERROR = re.compile(r"psql:(?P<file>[^\n]*?):(?P<line>\d+): (?:ERROR|FATAL):  (?P<what>.*)")
 _PLAIN = re.compile(r"(?:psql|pg_restore): (?:error: )?(?:.*?(?:FATAL|ERROR):  )?(?P<what>.*)")
 
@@ -87,11 +89,12 @@ class PostgresReplacer:
             wanted.write_text(plan.wanted(listing), "utf-8", "surrogateescape")
             (folder / "before.sql").write_text(plan.prelude(dumped_schemas(listing, plan.present)), "utf-8")
             (folder / "behind.sql").write_text(plan.epilogue(), "utf-8")
-            words = ("pg_restore", "--file", str(body), "--use-list", str(wanted), *options)
+            words = ("pg_restore", "--single-transaction", "--file", str(body), "--use-list", str(wanted), *options)
             no_more = ("--no-publications", "--no-subscriptions", "--", str(dump))
             done = self._client((*words, *no_more), {})
             if not done.ok:
                 raise CopyFailed(f"{dump} is damaged: {_reason(done)}", help="take another copy", log=done.tail(5))
+            _without_own_transaction(body)
             files = [folder / "before.sql", body, folder / "behind.sql", *([extra.path] if extra else [])]
             self._run(target, files, extra)
 
@@ -159,6 +162,23 @@ def _folder(scratch: Path) -> Iterator[Path]:
         raise CopyFailed(f"{folder} cannot be written: {error.strerror or error}", help="make room there") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_own_transaction(body: Path) -> None:
+    """Blank out the BEGIN and COMMIT around a dump, which would end the transaction that it is to be a part of.
+
+    Asked for none, pg_restore begins and commits one around large objects, in the middle of the rest.
+    """
+    with body.open("r+b") as file:
+        begin = file.read(_EDGE).find(_BEGIN)
+        start = max(0, file.seek(0, os.SEEK_END) - _EDGE)
+        file.seek(start)
+        commit = file.read().rfind(_COMMIT)
+        if begin < 0 or commit < 0:
+            raise CopyFailed(f"what pg_restore wrote is not one transaction: {body}", help="is it a newer version?")
+        for place, text in ((begin, _BEGIN), (start + commit, _COMMIT)):
+            file.seek(place)
+            file.write(b"\n" * len(text))
 
 
 def _what(target: PostgresDatabase) -> str:
