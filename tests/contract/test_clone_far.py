@@ -174,6 +174,13 @@ def test_a_stream_that_is_cut_anywhere_is_not_taken_for_whole(tmp_path: Path) ->
         assert place.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_server_that_says_something_else_and_does_not_end_is_not_waited_for(tmp_path: Path) -> None:
+    """What a login script says stands before the copies, and those are more than a pipe holds."""
+    words = ["timeout", "10", "sh", "-c", "echo welcome to this server; head -c 3000000 /dev/zero | tr '\\0' x"]
+    with pytest.raises(CopyFailed, match="ReadError"):
+        fetch(words, tmp_path, lambda count: None)
+
+
 def test_names_in_a_stream_lead_nowhere(tmp_path: Path) -> None:
     """Files get names of ours; links are refused."""
     import io

@@ -34,13 +34,16 @@ def fetch(words: Sequence[str], folder: Path, on_bytes: Callable[[int], None]) -
         try:
             assert process.stdout is not None
             found, problem = _received(process.stdout, folder, on_bytes)
+            if problem:
+                process.stdout.close()  # it may have more to say than a pipe holds, and would wait for us for ever
             code = process.wait()
         finally:
             _end(process)
         said.seek(0)
         lines = said.read()[-4000:].decode("utf-8", "replace").splitlines()
     if code != 0:
-        reason = next((line for line in lines if line.strip()), f"exit code {code}")
+        ended = f"exit code {code} ({problem})" if problem else f"exit code {code}"
+        reason = next((line for line in lines if line.strip()), ended)
         raise CopyFailed(f"the other server sent no copies: {reason}", help=_SSH if code == 255 else "", log=lines[-8:])
     if problem:
         raise CopyFailed(f"what the other server sent is not whole: {problem}", log=lines[-8:])
