@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mcc.model.conf import Conf, CronJob, Ownership, Server, Services
 from mcc.model.service import ServiceState
 from mcc.operations.stopping import look_at_services, start_steps, stop_steps
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
+from mcc.steps.putting_back import stop_all
 from mcc.steps.waiting import Health
 
 BASE = Path("/srv/site")
@@ -175,3 +177,22 @@ def test_a_unit_that_did_its_work_is_at_rest_and_need_not_be_stopped(
     step.do(host, seen)
     step.undo(host, seen)
     assert len(world.units.units["app.service"].starts) == 1
+
+
+class DiesAgainAndAgain:
+    """A service manager whose one service waits for its next try."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def state(self, name: str) -> ServiceState:
+        return ServiceState(name, True, False, "activating (auto-restart)", failed=True, starting=True)
+
+    def stop(self, name: str) -> None:
+        self.stopped.append(name)
+
+
+def test_a_service_that_waits_for_its_next_try_does_not_write_while_databases_are_put_back() -> None:
+    services = DiesAgainAndAgain()
+    stop_all(dataclasses.replace(FakeWorld().host(), services=services), ["app.service"])  # type: ignore[arg-type]
+    assert services.stopped == ["app.service"]

@@ -108,6 +108,7 @@ def test_a_failed_unit_says_how_it_ended() -> None:
 def test_a_unit_that_dies_and_comes_back_has_failed_while_it_waits() -> None:
     state = read(AUTO_RESTART)
     assert (state.active, state.failed, state.restarts) == (False, True, 4)
+    assert state.starting, "it will write to its database again"
     assert "started it again 4 times" in state.words
 
 

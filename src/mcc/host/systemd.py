@@ -161,6 +161,7 @@ def read_state(name: str, shown: Mapping[str, str], now: float) -> ServiceState:
         failed=_has_failed(shown),
         resting=resting,
         triggers=tuple(shown.get("TriggeredBy", "").split()),
+        starting=shown.get("ActiveState") == "activating" and load in ("loaded", ""),
     )
 
 

@@ -33,9 +33,10 @@ def raw_paths(target: Target) -> tuple[Path, ...]:
 
 
 def stop_all(host: Host, services: Sequence[str]) -> None:
-    """Stop what a reboot, or a start that came too early, has brought up."""
+    """Stop what a reboot, or a start that came too early, has brought up; what dies again and again counts."""
     for name in services:
-        if host.services.state(name).running:
+        state = host.services.state(name)
+        if state.running or state.starting:
             host.services.stop(name)
 
 
