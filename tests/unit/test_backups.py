@@ -43,6 +43,7 @@ from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase
 
 SITE, ROOT = Path("/srv/site"), Path("/srv/site/backups")
 START = datetime(2026, 2, 27, 2, 0, tzinfo=UTC)
+LATER = START + timedelta(days=1000)
 CONTENTS = Contents("sqlite", 10, "ab" * 32, 100, {"notes": 3}, ("001_one",), 4096, "3.40.1")
 
 
@@ -172,7 +173,7 @@ def test_the_first_good_copy_of_a_week_is_kept_for_it_by_database() -> None:
 
 
 def removed(sets: Sequence[BackupSet], keep: Keep) -> set[str]:
-    return {found.label for found in to_remove(sets, keep)}
+    return {found.label for found in to_remove(sets, keep, LATER)}
 
 
 def test_so_many_days_stay_as_are_asked_for() -> None:
@@ -189,6 +190,11 @@ def test_days_without_a_backup_do_not_count() -> None:
 def test_of_a_day_the_newest_stays_and_of_the_newest_day_all() -> None:
     sets = [one(day(0, hour), "a") for hour in (2, 8)] + [one(day(1, hour), "a") for hour in (2, 8)]
     assert removed(sets, Keep(7)) == {sets[0].label}
+
+
+def test_sets_of_a_clock_that_was_ahead_take_nobodys_place() -> None:
+    sets = [one(day(number), "a") for number in (0, 1, 2, 400, 401, 402)]
+    assert to_remove(sets, Keep(2), day(2)) == (sets[0],)
 
 
 def test_failed_copies_are_not_counted() -> None:
@@ -227,7 +233,7 @@ keeps = st.builds(Keep, st.integers(0, 8), st.integers(0, 5), st.integers(0, 3))
 
 @given(some_sets, keeps)
 def test_whatever_there_is_no_database_loses_its_last_good_copy(sets: list[BackupSet], keep: Keep) -> None:
-    gone = to_remove(sets, keep)
+    gone = to_remove(sets, keep, LATER)
     left = [found for found in sets if found not in gone]
     for name in "abc":
         assert newest_good(left, name) == newest_good(sets, name)
@@ -236,13 +242,13 @@ def test_whatever_there_is_no_database_loses_its_last_good_copy(sets: list[Backu
 
 @given(some_sets, keeps)
 def test_what_stays_stays_the_next_time_too(sets: list[BackupSet], keep: Keep) -> None:
-    left = [found for found in sets if found not in to_remove(sets, keep)]
-    assert to_remove(left, keep) == ()
+    left = [found for found in sets if found not in to_remove(sets, keep, LATER)]
+    assert to_remove(left, keep, LATER) == ()
 
 
 @given(some_sets, keeps)
 def test_every_day_that_is_asked_for_has_a_copy_of_each_database(sets: list[BackupSet], keep: Keep) -> None:
-    left = [found for found in sets if found not in to_remove(sets, keep)]
+    left = [found for found in sets if found not in to_remove(sets, keep, LATER)]
     for name in "abc":
         for shelf, count in (("daily", keep.daily), ("weekly", keep.weekly), ("monthly", keep.monthly)):
 

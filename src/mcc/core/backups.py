@@ -269,14 +269,15 @@ def to_promote(made: BackupSet, there: Iterable[BackupSet], shelf: Shelf) -> tup
     return tuple(copied for copied in made.manifest.good if copied.name not in had)
 
 
-def to_remove(sets: Collection[BackupSet], keep: Keep) -> tuple[BackupSet, ...]:
+def to_remove(sets: Collection[BackupSet], keep: Keep, now: datetime) -> tuple[BackupSet, ...]:
     """Daily, weekly and monthly sets that no database needs any more.
 
     For each database, and over good copies alone: the newest copy of each of the last ``daily`` days
     that have one, all copies of the newest day, the newest of each of the last ``weekly`` weeks and
     ``monthly`` months, and in any case the newest good one of all. A set goes when nothing in it is needed.
+    One from after ``now`` was made by a clock that was wrong: it takes nobody's place, and stays.
     """
-    counted = [one for one in sets if one.shelf != "before"]
+    counted = [one for one in sets if one.shelf != "before" and one.manifest.at <= now]
     needed = {one.folder for name in _names(counted) for one in _needed(counted, name, keep)}
     return tuple(one for one in counted if one.folder not in needed)
 

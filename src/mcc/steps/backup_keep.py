@@ -97,11 +97,12 @@ class PruneSets:
         for folder in leftovers(host.files, self.root, self.site):
             host.files.remove_tree(folder)
         sets = sets_of(host.files, self.root, self.site)
-        over = befores_to_remove(sets, self._standing(host), host.clock.now(), self.days)
-        over += to_remove(sets, self.keep) if self.keep else ()
+        now = host.clock.now()
+        over = befores_to_remove(sets, self._standing(host), now, self.days)
+        over += to_remove(sets, self.keep, now) if self.keep else ()
         for one in (one for one in sets if one not in over):
             # Of somebody who read the set back and was killed.
-            sweep_older(host.files, one.folder, host.clock.now() - timedelta(days=1))
+            sweep_older(host.files, one.folder, now - timedelta(days=1))
         for number, one in enumerate(over, 1):
             self._remove(host, one)
             host.listener.progress(number, len(over), "old sets")
