@@ -91,6 +91,17 @@ def test_after_a_migration_that_failed_databases_and_backups_are_as_before() -> 
     assert not any("mcc restore" in line for line in ended.todo)
 
 
+def test_copies_stay_if_a_file_without_a_transaction_may_have_left_a_part() -> None:
+    scene = scenes.third_migration_fails()
+    text = b"-- mcc: no-transaction\nDROP TABLE notes;\nno sql;"
+    scene.world.plant({f"{OUT}/{scenes.MIGRATIONS}/003_three.sql": text})
+    hands = FakeHands(scene.world)
+    assert scene.deploy(hands) == 1
+    (found,) = befores(scene)
+    ended = [event for event in hands.events if isinstance(event, RunEnded)][-1]
+    assert any(line.endswith(f"--from {found.label}") for line in ended.todo), ended.todo
+
+
 def test_a_copy_that_fails_stops_the_deploy_before_any_migration() -> None:
     scene = scenes.second()
     scene.world.copies.failing.add("two.example.com")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcc.core.backups import root_of
+from mcc.deploy.offline import change_unseen
 from mcc.deploy.situation import Situation
 from mcc.model.plan import PlannedStep
 from mcc.model.release import Release
@@ -23,7 +24,7 @@ def back_up_steps(s: Situation) -> Iterator[PlannedStep]:
         return
     step = BackUpDatabases(
         _root(s), "before-migration", s.version, s.site.base, targets, s.request.stage.name, s.version,
-        __version__, s.request.conf.database.tracking,
+        __version__, s.request.conf.database.tracking, unseen=change_unseen(s),
     )  # fmt: skip
     many = targets[0].name if len(targets) == 1 else f"{len(targets)} databases"
     yield PlannedStep("back up", f"{many} -> {step.folder}", step)

@@ -79,7 +79,7 @@ def put_back_steps(s: Situation) -> Iterator[PlannedStep]:
     services, database = s.request.conf.services, s.request.conf.database
     kept = set_folder(root_of(s.request.conf.backup.path, s.site.base), "before-migration", s.version)
     stopped = services.all if services.manager != "none" else ()
-    step = RestoreOnFailure(s.pending_targets, _new_targets(s), kept, stopped, _always(s), database.tracking)
+    step = RestoreOnFailure(s.pending_targets, _new_targets(s), kept, stopped, change_unseen(s), database.tracking)
     yield PlannedStep("back up", "put the copies back if the deploy fails", step)
 
 
@@ -89,7 +89,7 @@ def _new_targets(s: Situation) -> tuple[Target, ...]:
     return tuple(each.target for each in planned if each.pending and not each.found.exists)
 
 
-def _always(s: Situation) -> bool:
-    """Whether a database may have changed without a row that says so."""
+def change_unseen(s: Situation) -> bool:
+    """Whether a deploy may change a database without a row that says so."""
     planned = s.databases.databases if s.databases else ()
     return s.alembic is not None or any(not file.transaction for each in planned for file in each.pending)

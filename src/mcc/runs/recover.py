@@ -177,7 +177,7 @@ def _left_running(outcome: Outcome) -> tuple[str, ...]:
 def _copies(site: Site, outcome: Outcome) -> tuple[str, ...]:
     """Databases that went forward while the code went back, and the copies of what they were."""
     copies = outcome.facts.get("copies before")
-    if not copies or outcome.committed:
+    if not copies or outcome.committed or outcome.facts.get("put back"):
         return ()
     where = shlex.quote(str(site.base))
     return (f"if the code cannot live with the databases as they are now: mcc restore --site {where} --from {copies}",)

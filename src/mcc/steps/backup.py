@@ -31,7 +31,8 @@ class BackUpDatabases:
 
     The set is made under a hidden name (0700, its files 0600), synced and renamed. In a set by the
     calendar what can be copied is kept, and the step fails; of one from before a change nothing is.
-    ``root`` is BACKUP_PATH. ``wait``: seconds for whoever keeps a database to himself.
+    ``root`` is BACKUP_PATH. ``wait``: seconds for whoever keeps a database to himself. ``unseen``: what comes
+    behind it may change a database without a row that says so.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class BackUpDatabases:
     tool: str = ""
     tracking: Tracking = field(default_factory=Tracking)
     wait: float = 30.0
+    unseen: bool = False
 
     @property
     def folder(self) -> Path:
@@ -83,7 +85,7 @@ class BackUpDatabases:
         if not seen["free"] or host.files.kind(self.folder) == "absent" or not self.kind.startswith("before"):
             return None
         label = f"{shelf_of(self.kind)}/{self.name}"
-        if self._moved(host):
+        if self.unseen or self._moved(host):
             return {"copies before": label}
         host.files.rename(self.folder, removing(self.folder, self.site))
         host.files.remove_tree(removing(self.folder, self.site))

@@ -109,7 +109,7 @@ class RestoreOnFailure:
         for number, target in enumerate(changed, 1):
             words = max(words, put_kept_back(host, target, self.kept), key=len)
             host.listener.progress(number, len(changed), "databases put back")
-        return {"databases": words}
+        return {"databases": words, "put back": True}
 
     def _has_changed(self, host: Host, target: Target, seen: Seen) -> bool:
         if self.always and target in self.targets:
