@@ -221,6 +221,17 @@ def test_a_database_that_is_damaged_or_gone_is_restored(output: Path, damage: by
         assert (kept / "a.prod.example.db.raw").read_bytes() == damage
 
 
+def test_a_damaged_file_behind_a_link_is_not_emptied_without_being_kept(output: Path) -> None:
+    path = database(output, "prod")
+    mcc(output, "backup", "--stage", "prod")
+    real = output.parent / "elsewhere.db"
+    path.unlink()
+    path.symlink_to(real)
+    real.write_bytes(b"this is no database")
+    assert "it cannot be kept" in mcc(output, "restore", "--stage", "prod", code=1)
+    assert real.read_bytes() == b"this is no database"
+
+
 def test_a_writer_that_holds_the_database_is_waited_for_and_then_named(output: Path) -> None:
     path = database(output, "prod")
     mcc(output, "backup", "--stage", "prod")
@@ -333,6 +344,20 @@ def test_postgresql_is_restored_while_somebody_is_connected(postgres_output: tup
     (kept,) = (output.parent / "live" / "prod" / "backups" / "before").iterdir()
     mcc(output, "restore", "--stage", "prod", "--from", f"before/{kept.name}")
     assert cluster.run(prod, "SELECT count(*) FROM people") == [(0,)]
+
+
+def test_postgresql_without_a_schema_for_new_tables_is_kept_before_a_restore_too(
+    postgres_output: tuple[Path, Cluster, str, str],
+) -> None:
+    output, cluster, prod, _ = postgres_output
+    cluster.run(prod, "ALTER SCHEMA public RENAME TO app")
+    mcc(output, "backup", "--stage", "prod")
+    cluster.run(prod, "DELETE FROM app.people WHERE id = 1")
+    mcc(output, "restore", "--stage", "prod")
+    assert cluster.run(prod, "SELECT count(*) FROM app.people") == [(2,)]
+    (kept,) = (output.parent / "live" / "prod" / "backups" / "before").iterdir()
+    mcc(output, "restore", "--stage", "prod", "--from", f"before/{kept.name}")
+    assert cluster.run(prod, "SELECT mail FROM app.people") == [("two@prod",)]
 
 
 def test_one_postgresql_database_is_not_cloned_onto_itself(postgres_output: tuple[Path, Cluster, str, str]) -> None:

@@ -67,7 +67,9 @@ def _there(targets: Sequence[Target], asked: Asked, host: Host) -> tuple[tuple[T
     there, missing = [], []
     for target in targets:
         try:
-            exists = migrator(host, target).look(target, asked.conf.database.tracking).exists
+            found = migrator(host, target).look(target, asked.conf.database.tracking)
+            # A whole database is there if it can be asked, also without a schema for new tables.
+            exists = found.exists or (target.kind == "postgresql" and target.schema is None)
         except MigrationFailed:
             exists = True  # the copy says what is wrong with it, and the others are copied
         if exists:

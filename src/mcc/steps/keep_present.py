@@ -75,6 +75,9 @@ class KeepPresent:
         return Copied(target.name, name, contents)
 
     def _keep_raw(self, host: Host, target: Target, error: Damaged) -> Copied:
+        if target.kind == "sqlite" and host.files.kind(target.path) != "file":
+            message = f"{error.message}; {target.path} is not the file itself, so that it cannot be kept as it is"
+            raise StepError(message, help="put the file in the place of the link") from error
         host.listener.warn(f"{error.message}; it is kept as it is, byte for byte, in {self.folder}")
         for name, path in zip(raw_names(target), raw_paths(target), strict=False):
             if host.files.kind(path) == "file":
@@ -97,6 +100,8 @@ def _quietly(_done: int, _total: int) -> None:
 def _is_there(host: Host, target: Target, tracking: Tracking) -> bool:
     if target.kind == "sqlite":
         return bool(host.clones.identity(target))
+    if target.schema is None:
+        return True  # also if it has no schema for new tables, which is what the migrator looks for
     try:
         return migrator(host, target).look(target, tracking).exists
     except MigrationFailed:
