@@ -15,6 +15,7 @@ from fakes.host import FakeWorld
 from fakes.tree import Other
 from mcc.host.files import RealFiles
 from mcc.host.ports import Entry, Files, Tally
+from mcc.host.sqlite.place import Place, make
 
 ODD_NAMES = ["with blank", "zwölf-ä€😀", "two\nlines", "-dash", 'it\'s "quoted"', "$HOME;`*?", "ö" * 120, "n" * 255]
 
@@ -830,3 +831,25 @@ def _in(case: Case, name: str) -> Path:
     """A folder below the case's own, made with those above it."""
     case.files.make_folder(case.top / name)
     return case.top / name
+
+
+def test_a_mode_is_not_given_to_what_a_strangers_link_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of a service's user a new file can be exchanged as soon as it has a name."""
+    source, secret, folder = tmp_path / "source", tmp_path / "secret", tmp_path / "theirs"
+    folder.mkdir()
+    source.write_text("data")
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    real = os.open
+
+    def exchanged(path: str | Path, flags: int, *more: int, **named: int) -> int:
+        descriptor = real(path, flags, *more, **named)
+        if flags & os.O_CREAT and Path(path).parent == folder:
+            Path(path).unlink()
+            Path(path).symlink_to(secret)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", exchanged)
+    RealFiles().copy_file(source, folder / "copy", 0o664)
+    make(Place(str(folder / "data.db"), None))
+    assert secret.stat().st_mode & 0o777 == 0o600

@@ -83,9 +83,7 @@ class RealFiles:
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
         temporary = _once(target)
         try:
-            _copy_contents(source, temporary)
-            if mode is not None:
-                temporary.chmod(mode)
+            _copy_contents(source, temporary, mode=mode)
             _sync_file(temporary)
             temporary.rename(target)
         except BaseException:
@@ -244,14 +242,15 @@ def _copy_anew(source: str, target: Path) -> int:
         return _copy_contents(source, target, 0o644)
 
 
-def _copy_contents(source: str | Path, target: Path, least: int = 0) -> int:
-    """Copy inside the kernel into a new file, with the source's mode; the number of bytes."""
+def _copy_contents(source: str | Path, target: Path, least: int = 0, mode: int | None = None) -> int:
+    """Copy inside the kernel into a new file, with the source's mode if none is given; the number of bytes."""
     read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             size = _copy_descriptor(read, write)
-            os.fchmod(write, _wide_enough(os.fstat(read).st_mode, least))
+            # By its descriptor: in the folder of a service's user the name may lead elsewhere by now.
+            os.fchmod(write, _wide_enough(os.fstat(read).st_mode, least) if mode is None else mode)
             return size
         finally:
             os.close(write)

@@ -172,10 +172,13 @@ def _make_file(path: str, made: Made) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
     except FileExistsError:
         return
-    found = os.fstat(descriptor)
-    os.close(descriptor)
-    made.file = (found.st_dev, found.st_ino)
-    allow_group(Path(path), _FILE_MODE)
+    try:
+        found = os.fstat(descriptor)
+        made.file = (found.st_dev, found.st_ino)
+        # By its descriptor: in the folder of a service's user the name may lead elsewhere by now.
+        allow_group(Path(f"/proc/self/fd/{descriptor}"), _FILE_MODE)
+    finally:
+        os.close(descriptor)
 
 
 def allow_group(path: Path, mode: int) -> None:
