@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from fakes import scenes
+from fakes.hands import FakeHands
 from fakes.host import FakeWorld
+from fakes.scenes import Scene
+from mcc.deploy.run import plan_deploy
+from mcc.model.conf import Database
 from mcc.steps.ownership import KeepOwnership
 
 BASE = Path("/srv/site")
@@ -34,3 +40,23 @@ def test_side_files_of_another_user_are_handed_over(side: str) -> None:
 @pytest.mark.parametrize("files", [{}, {"-wal": "deploy", "-shm": "deploy"}], ids=["nothing", "ours"])
 def test_nothing_is_done_where_all_can_be_written(files: dict[str, str]) -> None:
     assert ran(files) == []
+
+
+def watched(scene: Scene) -> list[tuple[str, int]]:
+    """How many databases are looked after, before and behind the cut-over."""
+    plan = plan_deploy(scene.request, FakeHands(scene.world))[1]
+    steps = [(planned.phase, planned.step) for planned in plan.steps]
+    return [(phase, len(step.databases)) for phase, step in steps if isinstance(step, KeepOwnership)]
+
+
+def test_services_that_were_restarted_have_files_open_when_migrations_run_behind_the_cut_over() -> None:
+    assert watched(scenes.second()) == [("migrate", 2)]
+    assert watched(scenes.behind_the_cut_over()) == [("migrate", 2), ("after", 2)]
+
+
+def test_what_runs_always_writes_where_nothing_is_pending() -> None:
+    scene = scenes.second(migrations=("001_one", "002_two"))
+    assert watched(scene) == [("migrate", 0)]
+    scene.conf = dataclasses.replace(scene.conf, database=Database(always_sql="shared/db/always.sql"))
+    scene.world.plant({f"{scenes.OUT}/shared/db/always.sql": b"SELECT 1"})
+    assert watched(scene) == [("migrate", 2)]

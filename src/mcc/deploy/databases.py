@@ -73,6 +73,11 @@ class PlannedDatabases:
         return tuple(each.target for each in self.databases if each.pending and each.found.exists)
 
     @property
+    def written_targets(self) -> tuple[Target, ...]:
+        """Databases that are there and that a run writes, if only for ``ALWAYS_SQL``."""
+        return tuple(each.target for each in self.databases if each.found.exists and (each.pending or self.always))
+
+    @property
     def pending_names(self) -> tuple[str, ...]:
         """The names of the files that run on some database, each once, in order."""
         return self.names_in(("before", "after"))

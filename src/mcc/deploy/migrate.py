@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def apply(request: Request, hands: Hands, wish: Wish) -> int:
         step = planned.step(planned.in_output, ("before", "after"), request.site.scratch)
         title = f"{many(len(planned.targets))}: {len(planned.pending_names) or 'nothing'} pending"
         copies = tuple(_copies(request, host, planned))
-        steps = (*copies, *_owned(request, host, planned, PlannedStep("migrate", title, step)))
+        steps = (*copies, *_owned(request, host, planned, planned.written_targets, PlannedStep("migrate", title, step)))
         return Prepared(Plan(steps, (), planned.warnings(request.conf.database.offline)), None, site.kept)
 
     return run_work(_work(request), prepare, hands)
@@ -102,11 +102,13 @@ def baseline(request: Request, hands: Hands, wish: Wish, name: str) -> int:
 def _run_record(request: Request, hands: Hands, wish: Wish, choose: Choose, what: str) -> int:
     def prepare(host: Host, run: str) -> Prepared:
         site, planned = _planned(request, host, run, wish)
+        chosen = choose(planned)
         steps = [
             PlannedStep("migrate", f"{what} in {many(len(step.targets))}: {', '.join(step.names)}", step)
-            for step in choose(planned)
+            for step in chosen
         ]
-        return Prepared(Plan(_owned(request, host, planned, *steps), ()), None, site.kept)
+        written = [target for step in chosen for target in step.targets]
+        return Prepared(Plan(_owned(request, host, planned, written, *steps), ()), None, site.kept)
 
     return run_work(_work(request), prepare, hands)
 
@@ -134,7 +136,9 @@ def _planned(request: Request, host: Host, run: str, wish: Wish) -> tuple[SiteDa
     return site, planned
 
 
-def _owned(request: Request, host: Host, planned: PlannedDatabases, *steps: PlannedStep) -> tuple[PlannedStep, ...]:
+def _owned(
+    request: Request, host: Host, planned: PlannedDatabases, written: Iterable[Target], *steps: PlannedStep
+) -> tuple[PlannedStep, ...]:
     """The steps between what puts owners right on the way back and on the way forward."""
     owner = request.conf.ownership
     paths = tuple(_places(request, planned))
@@ -142,7 +146,7 @@ def _owned(request: Request, host: Host, planned: PlannedDatabases, *steps: Plan
         return steps
     who = (owner.user, owner.group)
     check_rights([words for path in paths for words in (chown(*who, path), chmod(path))], host)
-    keep = KeepOwnership(paths, *who, files_of(planned.pending_targets))
+    keep = KeepOwnership(paths, *who, files_of(written))
     before = PlannedStep("migrate", "owners of what is made from here on", keep)
     after = PlannedStep("own", f"{owner.user}:{owner.group}, group may write", Own(paths, *who))
     return (before, *steps, after)

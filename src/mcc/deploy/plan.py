@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
-from mcc.model.database import SqliteDatabase
+from mcc.model.database import SqliteDatabase, Target
 from mcc.model.migration import MigrationPhase
 from mcc.model.plan import Phase, Plan, PlannedStep, Step
 from mcc.model.release import Release
@@ -103,9 +103,8 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
 
 def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
-        owner, written = s.request.conf.ownership, files_of(s.pending_targets)
-        step = KeepOwnership(owned_paths(s), owner.user or "", owner.group or "", written)
-        yield _step("migrate", "owners of what is made from here on", step)
+        written = s.databases.written_targets if s.databases else s.pending_targets
+        yield _step("migrate", "owners of what is made from here on", _keep_ownership(s, written))
     yield from back_up_steps(s)
     yield from put_back_steps(s)
     if s.databases is not None:
@@ -143,6 +142,9 @@ def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
     if s.databases is not None and "after" not in phases(s) and s.databases.names_in(("after",)):
         title = _databases_title(s.databases, ("after",))
+        if s.request.conf.ownership.mode == "sudo":
+            # The services that were restarted have files open beside their databases again.
+            yield _step("after", "owners of what is there by now", _keep_ownership(s, s.pending_targets))
         yield _step("after", title, _migration_step(s, s.databases, ("after",)))
         if s.request.conf.ownership.mode == "sudo":
             yield _step("after", "owners of what was made behind the cut-over", _own_step(s))
@@ -152,6 +154,11 @@ def _own(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         owner = s.request.conf.ownership
         yield _step("own", f"{owner.user}:{owner.group}, group may write", _own_step(s))
+
+
+def _keep_ownership(s: Situation, written: Iterable[Target]) -> KeepOwnership:
+    owner = s.request.conf.ownership
+    return KeepOwnership(owned_paths(s), owner.user or "", owner.group or "", files_of(written))
 
 
 def _own_step(s: Situation) -> Own:
