@@ -22,12 +22,16 @@ from mcc.core.backups import BackupSet
 from mcc.core.layout import Site
 from mcc.errors import Refused
 from mcc.host.copies.sets import sets_of
+from mcc.host.ports import Host
 from mcc.model.conf import Backup, Conf, Ownership, Server, Services
+from mcc.model.database import SqliteDatabase
 from mcc.model.event import RunEnded
+from mcc.model.plan import Seen
 from mcc.operations.backup import back_up
 from mcc.operations.backup_look import sets, verify
 from mcc.operations.site import Asked
 from mcc.runs.recover import recover_all
+from mcc.steps.backup import BackUpDatabases
 
 BASE = Path("/srv/site")
 ROOT = BASE / "backups"
@@ -291,6 +295,38 @@ def test_sets_of_another_site_in_the_same_folder_are_not_counted() -> None:
     world.plant({str(Site(other).database(name)): b"[]" for name in ("a.example", "b.example")})
     assert run(world, theirs) == 0
     assert known(world) == labels
+
+
+def test_two_sites_that_begin_in_the_same_second_both_get_their_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both by one line of cron: the other one has taken the name when ours is made."""
+    world, look = after(0), BackUpDatabases.look
+
+    def late(step: BackUpDatabases, host: Host) -> Seen:
+        world.plant({f"{step.folder}/manifest.json": b"somebody else's"})
+        return look(step, host)
+
+    monkeypatch.setattr(BackUpDatabases, "look", late)
+    assert run(world) == 0
+    assert sorted(one.shelf for one in known(world).values()) == ["daily", "monthly", "weekly"]
+    assert len({one.name for one in known(world).values()}) == 1
+
+
+def test_copies_from_before_a_change_that_failed_are_not_taken_for_those_of_a_faster_site() -> None:
+    world, names = after(0), ("a.example", "b.example")
+    host = world.host()
+    ours, theirs = (
+        BackUpDatabases(
+            ROOT, "before-migration", "vrs-1", site,
+            tuple(SqliteDatabase(name, Site(BASE).database(name)) for name in names),
+        )
+        for site in (BASE, Path("/srv/other"))
+    )  # fmt: skip
+    seen = ours.look(host)
+    theirs.do(host, theirs.look(host))
+    with pytest.raises(OSError, match="not empty"):
+        ours.do(host, seen)
+    ours.undo(host, seen)
+    assert [one.label for one in sets_of(world.disk, ROOT, Path("/srv/other"))] == ["before/vrs-1"]
 
 
 # The suite must be able to fail.

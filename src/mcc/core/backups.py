@@ -132,6 +132,11 @@ def set_name(now: datetime, taken: Collection[str] = ()) -> str:
     return name
 
 
+def next_name(name: str) -> str:
+    """The name of the second behind that of ``name``."""
+    return (datetime.strptime(name, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1)).strftime(_FORMAT)
+
+
 def making(folder: Path, site: Path) -> Path:
     """The hidden name under which a site makes a set: sites may share a BACKUP_PATH."""
     return folder.with_name(f"{_MAKING}{_mark(site)}-{folder.name}")

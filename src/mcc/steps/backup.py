@@ -13,6 +13,7 @@ from mcc.core.backups import (
     SetKind,
     file_name,
     making,
+    next_name,
     removing,
     set_folder,
     shelf_of,
@@ -59,7 +60,7 @@ class BackUpDatabases:
         return {"free": host.files.kind(self.folder) == "absent"}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        if not seen["free"]:
+        if not seen["free"] and not self._by_calendar:
             raise StepError(f"{self.folder} is there already", help="try again: the next name is free")
         check_links(host, self.root, self.folder.parent)
         host.files.remove_tree(self._hidden)
@@ -72,8 +73,7 @@ class BackUpDatabases:
         host.files.write(self._hidden / MANIFEST, to_json(manifest), 0o600)
         # Copies and manifest are on the disk by now, with their names. Syncing all of the file system
         # here (see Files.sync) would have the service wait.
-        host.files.rename(self._hidden, self.folder)
-        label = f"{shelf_of(self.kind)}/{self.name}"
+        label = f"{shelf_of(self.kind)}/{self._name(host)}"
         if manifest.failed:
             raise CopyFailed(f"{_reasons(manifest)}; good copies of the others are kept in {label}")
         return {"backup": label, "copies": len(copied)}
@@ -82,7 +82,7 @@ class BackUpDatabases:
         """A set that is whole stays, unless it was made for a change that did not come."""
         host.files.remove_tree(self._hidden)
         host.files.remove_tree(removing(self.folder, self.site))
-        if not seen["free"] or host.files.kind(self.folder) == "absent" or not self.kind.startswith("before"):
+        if not seen["free"] or self._by_calendar or not self._is_ours(host):
             return None
         label = f"{shelf_of(self.kind)}/{self.name}"
         if self.unseen or self._moved(host):
@@ -90,6 +90,32 @@ class BackUpDatabases:
         host.files.rename(self.folder, removing(self.folder, self.site))
         host.files.remove_tree(removing(self.folder, self.site))
         return None
+
+    @property
+    def _by_calendar(self) -> bool:
+        return not self.kind.startswith("before")
+
+    def _name(self, host: Host) -> str:
+        """Give the set its name: the next one that is free, if another site of this BACKUP_PATH has taken it since."""
+        folder = self.folder
+        while True:
+            try:
+                host.files.rename(self._hidden, folder)
+            except OSError:
+                if not self._by_calendar or host.files.kind(folder) == "absent":
+                    raise
+                folder = folder.with_name(next_name(folder.name))
+            else:
+                return folder.name
+
+    def _is_ours(self, host: Host) -> bool:
+        """Whether the set is there, and not another site's that was faster."""
+        if host.files.kind(self.folder) == "absent":
+            return False
+        try:
+            return manifest_in(host.files, self.folder).site == self.site
+        except CopyFailed:
+            return False
 
     def _one(self, host: Host, target: Target, number: int) -> Copied:
         name = file_name(target)
@@ -112,7 +138,7 @@ class BackUpDatabases:
         return Copied(target.name, name, contents)
 
     def _refuse_bad(self, manifest: Manifest) -> None:
-        if manifest.failed and (not manifest.good or self.kind.startswith("before")):
+        if manifest.failed and (not manifest.good or not self._by_calendar):
             raise CopyFailed(_reasons(manifest), log=[copied.error for copied in manifest.failed[1:]])
 
     def _moved(self, host: Host) -> bool:

@@ -33,7 +33,8 @@ from mcc.model.plan import Facts, Seen
 class PromoteSet:
     """Give the first good copies of a week or month a second name in ``weekly/`` or ``monthly/``.
 
-    Hard links where the file system allows them, copies elsewhere.
+    ``name`` is the set's, or a little before it: see :class:`mcc.steps.backup.BackUpDatabases`. Hard links where
+    the file system allows them, copies elsewhere.
     """
 
     root: Path
@@ -46,13 +47,16 @@ class PromoteSet:
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         sets = sets_of(host.files, self.root, self.site)
-        made = next((one for one in sets if one.shelf == "daily" and one.name == self.name), None)
+        later = [one for one in sets if one.shelf == "daily" and one.name >= self.name]
+        made = min(later, key=lambda one: one.name, default=None)
         copies = to_promote(made, sets, "monthly" if self.kind == "monthly" else "weekly") if made else ()
-        target = set_folder(self.root, self.kind, self.name)
-        if made is None or not copies or host.files.kind(target) != "absent":
+        if made is None or not copies:
+            return None
+        target = set_folder(self.root, self.kind, made.name)
+        if host.files.kind(target) != "absent":
             return None
         self._make(host, made, copies, target)
-        return {self.kind: f"{self.kind}/{self.name}"}
+        return {self.kind: f"{self.kind}/{made.name}"}
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         return None  # it stands behind the commit
