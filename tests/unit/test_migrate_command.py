@@ -140,6 +140,16 @@ def test_apply_runs_what_is_pending_once_and_keeps_a_record_of_the_run(project: 
     assert len(list((project.base / ".mcc" / "runs").iterdir())) == 2
 
 
+def test_the_copies_stay_if_a_file_without_a_transaction_stops_in_its_middle(project: Project) -> None:
+    project.write(_001_notes=ONE)
+    assert project.mcc("--apply").code == 0
+    project.write(_002_x="-- mcc: no-transaction\nDROP TABLE notes;\nDROP TABLE nothing;\n")
+    answer = project.mcc("--apply")
+    assert answer.code == 1
+    (kept,) = (project.base / "backups" / "before").iterdir()
+    assert f"--from before/{kept.name}" in answer.out
+
+
 def test_a_verified_copy_of_what_will_change_is_taken_before(project: Project) -> None:
     """As in a deploy: of databases that are there and have something pending."""
     project.mcc("--apply", "--database", DOMAINS[0], "--database", DOMAINS[1])
@@ -162,6 +172,24 @@ def test_a_failure_leaves_all_as_it_was_with_exit_code_1(project: Project) -> No
     assert "003_bad.sql:2: no such table: nowhere" in answer.out
     assert "databases: as before" in answer.out
     assert not (project.base / "domains").exists()
+
+
+def test_a_file_that_fails_behind_the_cut_over_is_put_right_in_the_release(project: Project) -> None:
+    assert project.mcc(command="deploy").code == 0
+    project.write(_003_x="-- mcc: phase=after\nDROP TABLE nowhere;")
+    answer = project.mcc(command="deploy")
+    assert answer.code == 3
+    file = project.base / "current-api" / "shared" / "db" / "scripts" / "migrations" / "003_x.sql"
+    assert f"{file.resolve()}:2: no such table: nowhere" in answer.out
+    assert "put the file right where it stands, in the release, or the database" in answer.out
+    right = "-- mcc: phase=after\nALTER TABLE notes DROP COLUMN at;"
+    project.write(_003_x=right)
+    again = project.mcc(command="deploy")
+    assert again.code == 3
+    assert "put the file right where it stands" in again.err, "the output is not what has to be finished"
+    file.write_text(right)
+    assert project.mcc(command="deploy").code == 0
+    assert project.applied()[DOMAINS[2]] == ["001_notes", "002_at", "003_x"]
 
 
 def test_one_database_can_be_chosen(project: Project) -> None:

@@ -82,7 +82,7 @@ class Engine:
             except Exception as error:
                 problem = as_mcc_error(error)
                 if not planned.optional:
-                    self._todo.append(f"{planned.title}: {problem.message}")
+                    self._todo.append(_todo(planned, problem))
                     return Outcome("stuck", problem, self._facts, tuple(self._todo), committed=True)
                 self._tell(Warned, text=f"{planned.title}: {problem.message}")
         return Outcome("done", None, self._facts, committed=True)
@@ -124,7 +124,7 @@ class Engine:
         except Exception as error:
             known = as_mcc_error(error)
             problem = known.message
-            self._todo.append(f"{planned.title}: {problem}" + (f" ({known.help})" if known.help else ""))
+            self._todo.append(_todo(planned, known))
         else:
             # A disk that is full takes no line; recovery would then undo again, which holds.
             self._best_effort(lambda: self._journal.undone(index))
@@ -158,6 +158,10 @@ class _Listening:
 
     def progress(self, done: int, total: int, what: str) -> None:
         self._tell(StepProgress, done=done, total=total, what=what)
+
+
+def _todo(planned: PlannedStep, problem: MccError) -> str:
+    return f"{planned.title}: {problem.message}" + (f" ({problem.help})" if problem.help else "")
 
 
 def as_mcc_error(error: Exception) -> MccError:

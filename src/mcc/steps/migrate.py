@@ -16,6 +16,10 @@ from mcc.model.database import Found, How, SqliteDatabase, Target
 from mcc.model.migration import Migration
 from mcc.model.plan import Facts, Seen
 
+_BEHIND = (
+    "the release is live, and no other deploy begins before this is done: put the file right where it stands, in the "
+    "release, or the database; then deploy again, with the same text in the output"
+)
 _SPARE = 3
 """A rehearsal wants this many times the size of the database: the copy, and what its files make of it."""
 
@@ -47,6 +51,15 @@ class MigrateDatabases:
         }
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
+        try:
+            return self._bring(host, seen)
+        except MigrationFailed as error:
+            if "before" in self.how.phases:
+                raise
+            help = f"{error.help}; {_BEHIND}" if error.help else _BEHIND
+            raise MigrationFailed(error.message, help=help, log=error.log) from error
+
+    def _bring(self, host: Host, seen: Seen) -> Facts:
         migrations = self._read(host)
         work = set(seen["work"])
         targets = [target for target in self.targets if target.name in work]
