@@ -78,6 +78,11 @@ class PlannedDatabases:
         return tuple(each.target for each in self.databases if each.found.exists and (each.pending or self.always))
 
     @property
+    def unseen(self) -> bool:
+        """Whether a database may change without a row that says so: by a part of a file without a transaction."""
+        return any(not file.transaction for each in self.databases for file in each.pending)
+
+    @property
     def pending_names(self) -> tuple[str, ...]:
         """The names of the files that run on some database, each once, in order."""
         return self.names_in(("before", "after"))

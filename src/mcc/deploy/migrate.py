@@ -174,7 +174,7 @@ def _copies(request: Request, host: Host, planned: PlannedDatabases) -> Iterator
     live = read_ledger(host.files, request.site).live
     step = BackUpDatabases(
         root, "before-migration", name, request.site.base, planned.pending_targets, request.stage.name,
-        live.name if live else "", __version__, planned.how.tracking,
+        live.name if live else "", __version__, planned.how.tracking, unseen=planned.unseen,
     )  # fmt: skip
     yield PlannedStep("back up", f"{many(len(step.targets))} -> {step.folder}", step)
 

@@ -91,5 +91,4 @@ def _new_targets(s: Situation) -> tuple[Target, ...]:
 
 def change_unseen(s: Situation) -> bool:
     """Whether a deploy may change a database without a row that says so."""
-    planned = s.databases.databases if s.databases else ()
-    return s.alembic is not None or any(not file.transaction for each in planned for file in each.pending)
+    return s.alembic is not None or bool(s.databases and s.databases.unseen)
