@@ -20,6 +20,7 @@ import pytest
 
 from mcc.core.migrating.files import read
 from mcc.errors import Interrupted, MigrationFailed
+from mcc.host.sqlite import tracking
 from mcc.host.sqlite.migrator import SqliteDatabases
 from mcc.model.database import How, SqliteDatabase, Tracking
 from mcc.model.migration import Migration, Statement
@@ -154,6 +155,8 @@ class TestForward:
     def test_temporary_things_and_settings_end_with_their_file(self, database: Path) -> None:
         text = 'CREATE TEMP TABLE "t""1" (a); CREATE TEMP VIEW v AS SELECT 1; PRAGMA recursive_triggers=ON;'
         assert bring(database, _1=text, _2=text) == ("1", "2")
+        bring(database, _3="PRAGMA case_sensitive_like=ON;", _4="CREATE TABLE seen AS SELECT 'A' LIKE 'a' AS same;")
+        assert ask(database, "SELECT same FROM seen") == [(1,)]
 
     def test_settings_that_only_work_outside_a_transaction_are_no_obstacle(self, database: Path) -> None:
         text = "PRAGMA foreign_keys=OFF; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA wal_checkpoint;"
@@ -277,6 +280,25 @@ class TestHeld:
             timer.start()
             assert bring(database, _1="", _2="DELETE FROM notes;") == ("2",)
             timer.join()
+
+    def test_a_writer_that_comes_between_two_looks_is_waited_for(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One may hold the file alone in any moment, and an empty database is asked twice."""
+        came: list[str] = []
+        look = tracking.is_filled
+
+        def busy_once(connection: sqlite3.Connection, table: Tracking) -> bool:
+            if came:
+                return look(connection, table)
+            came.append("once")
+            with held(database, "BEGIN EXCLUSIVE"):
+                return look(connection, table)
+
+        database.parent.mkdir(parents=True)
+        ask(database, "PRAGMA user_version=1")
+        monkeypatch.setattr(tracking, "is_filled", busy_once)
+        assert bring(database, _1=NOTES) == ("1",)
 
     @pytest.mark.parametrize("mode", ["wal", "delete"])
     def test_a_writer_that_holds_on_is_told_with_the_limit(self, database: Path, mode: str) -> None:

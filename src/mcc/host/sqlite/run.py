@@ -14,7 +14,6 @@ from mcc.errors import MigrationFailed
 from mcc.host.sqlite.foreign_keys import refuse_new, violations
 from mcc.host.sqlite.rows import add_rows, set_rows
 from mcc.host.sqlite.session import Session
-from mcc.host.sqlite.tracking import found_in
 from mcc.model.database import Found, How
 from mcc.model.migration import Migration
 
@@ -22,7 +21,10 @@ from mcc.model.migration import Migration
 # and are passed over; only the journal mode stays in the file, and is set before: _Run.set_journal.
 _OUTSIDE = frozenset({"synchronous", "temp_store", "wal_checkpoint", "query_only", "journal_mode"})
 # Settings of a connection that would reach from one file into the next.
-_RESET = ("legacy_alter_table", "writable_schema", "recursive_triggers", "ignore_check_constraints", "foreign_keys")
+_RESET = (
+    "legacy_alter_table", "writable_schema", "recursive_triggers", "ignore_check_constraints", "foreign_keys",
+    "case_sensitive_like",
+)  # fmt: skip
 
 
 def bring_forward(
@@ -100,8 +102,7 @@ class _Run:
 
     def _look(self) -> Found:
         """What the database is and has had."""
-        rows = self._session.tracked(self._how.tracking)
-        return found_in(self._session.connection, self._how.tracking, rows)
+        return self._session.found(self._how.tracking)
 
     def _refuse(self, todo: Sequence[Migration]) -> None:
         """The last look: files that cannot run are found long before they come here."""

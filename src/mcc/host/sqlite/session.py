@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mcc.errors import Interrupted, MigrationFailed
 from mcc.host.sqlite import tracking
 from mcc.host.sqlite.errors import failed, is_busy
 from mcc.host.sqlite.sharing import share_side_files
-from mcc.model.database import Tracking
+from mcc.model.database import Found, Tracking
+
+T = TypeVar("T")
 
 _DENIED = {
     sqlite3.SQLITE_TRANSACTION: "a transaction command",
@@ -148,12 +150,19 @@ class Session:
             else:
                 return
 
+    def found(self, table: Tracking) -> Found:
+        """What the database is and has had."""
+        return self._read(lambda: tracking.found_in(self.connection, table, tracking.read_rows(self.connection, table)))
+
     def tracked(self, table: Tracking) -> tracking.Rows:
         """The rows of the tracking table."""
+        return self._read(lambda: tracking.read_rows(self.connection, table))
+
+    def _read(self, read: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._wait
         while True:
             try:
-                return tracking.read_rows(self.connection, table)
+                return read()
             except sqlite3.Error as error:
                 self._give_up_or_wait(error, deadline)
 
