@@ -162,13 +162,10 @@ def job(schedule: str, script: str = "backup.sh") -> Change:
     return change
 
 
-OPERATIONS = {
-    "reset-dev": False,
-    "clone-prod-to-dev": True,
-    "db-backup": False,
-    "db-restore": True,
-    "maintenance-on": True,
-}
+# This version does not have them.
+OPERATIONS = ("reset-dev", "maintenance-on")
+
+PROD = "{conf: conf-prod.yml}"
 
 CASES = [
     # config.yml
@@ -189,10 +186,13 @@ CASES = [
     late("another branch", lambda ground: ground.write("build_info.yml", "branch: dev\n"), r"\^main\$"),
     late("a broken build_info.yml", lambda ground: ground.write("build_info.yml", "branch: ["), "build_info.yml:1"),
     *(
-        Case(f"operation {name}", stage(name, "{conf: conf-prod.yml}"), f"{name}' is an operation", name, number > 0)
+        Case(f"operation {name}", stage(name, PROD), f"{name}' is an operation", name, number > 0)
         for number, name in enumerate(OPERATIONS)
     ),
-    late("an operation by its key", stage("x", "{operation: clone}"), "is an operation .clone", "x"),
+    late("an operation by its key", stage("x", "{operation: reset}"), "is an operation .reset", "x"),
+    Case("a clone without its conf", stage("clone-x", "{}"), "conf-dev.yml: is missing .*conf-prod.yml", "clone-x"),
+    Case("a backup of nothing", stage("db-backup", PROD), "has no database yet: there is nothing", "db-backup"),
+    Case("a restore of nothing", stage("db-restore", PROD), "there is no copy of data.db", "db-restore"),
     # conf: single values
     Case("domain that is a path", conf("DOMAINS: [../../etc]"), r"DOMAINS\[1\]: found \"../../etc\""),
     Case("doubled domain", conf("DOMAINS: [a.example.com, A.example.com]"), "a.example.com stands here and on"),

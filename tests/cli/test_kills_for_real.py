@@ -52,7 +52,7 @@ def waiting(ground: Ground, *words: str) -> Iterator[Waiting]:
 
 def migrates(ground: Ground) -> bool:
     """Whether the run has come to the database, and so to the writer that it waits for."""
-    return ground.is_at("back up", "migrate")
+    return ground.is_at("migrate")
 
 
 def code(ground: Ground) -> dict[str, tuple[str, ...]]:

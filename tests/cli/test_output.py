@@ -127,7 +127,7 @@ def test_a_plan_has_the_steps_that_the_deploy_then_takes(live: Ground) -> None:
     assert [re.sub(r"vrs-\S+", "", step["title"]) for step in plan["steps"]] == [
         re.sub(r"vrs-\S+", "", title) for title in taken
     ]
-    assert [step["phase"] for step in plan["steps"] if step["after_commit"]] == ["record", "prune"]
+    assert [step["phase"] for step in plan["steps"] if step["after_commit"]] == ["record", "prune", "prune"]
 
 
 @pytest.mark.slow
@@ -317,8 +317,9 @@ def shown_in(text: str) -> list[str]:
 
 
 def kept(ground: Ground) -> str:
-    """All that mcc knows of a site, but for its own program."""
-    files = (path for path in (ground.site / ".mcc").rglob("*") if path.is_file() and "tool" not in path.parts)
+    """All that mcc knows of a site, but for its own program and the conf, which is kept as it was written."""
+    files = [path for path in (ground.site / ".mcc").rglob("*") if path.is_file() and "tool" not in path.parts]
+    files = [path for path in files if path.parent != ground.site / ".mcc/conf"]
     return "\n".join(path.read_text() for path in files)
 
 

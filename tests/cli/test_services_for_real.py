@@ -149,9 +149,11 @@ def test_the_sites_own_mcc_brings_the_old_service_back_when_both_are_killed(serv
 
 
 def test_the_password_of_a_service_stands_only_where_it_is_started_from(served: Ground) -> None:
-    """In a file that nobody else can read, in a folder that nobody else can enter."""
+    """And in the conf that was deployed, as it was written: in files that nobody else can read."""
     files = [path for path in (served.site / ".mcc").rglob("*") if path.is_file() and "tool" not in path.parts]
     holding = [path for path in files if PASSWORD.encode() in path.read_bytes()]
-    assert holding == [served.site / ".mcc/embedded/services/web.service.json"]
-    assert holding[0].stat().st_mode & 0o077 == 0
-    assert holding[0].parent.parent.stat().st_mode & 0o077 == 0
+    started_from, *confs = sorted(holding, key=lambda path: path.suffix)
+    assert started_from == served.site / ".mcc/embedded/services/web.service.json"
+    assert {path.parent for path in confs} == {served.site / ".mcc/conf"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holding)
+    assert started_from.parent.parent.stat().st_mode & 0o077 == 0

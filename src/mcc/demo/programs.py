@@ -71,11 +71,18 @@ async def _read(process: Process, log: Path, on_line: Callable[[str], None]) -> 
 
 
 async def _start(words: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int) -> Process:
-    try:
-        return await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *words, cwd=cwd, env=env, stdin=stdin, stdout=PIPE, stderr=STDOUT,
             limit=_LONGEST_LINE, start_new_session=True,
-        )  # fmt: skip
+        )
+    )  # fmt: skip
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # asyncio would kill the program alone, and what it has started would go on.
+        await _end(await starting)
+        raise
     except OSError as error:
         raise CommandFailed(f"{words[0]} cannot be started: {error.strerror or error}") from error
 
