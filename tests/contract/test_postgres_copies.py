@@ -87,6 +87,13 @@ def test_dump_and_manifest_agree_while_others_write(postgres: Fresh, place: Path
         writer.join()
 
 
+def test_a_limit_that_the_role_has_for_idle_transactions_does_not_end_the_copy(postgres: Fresh, place: Path) -> None:
+    """One connection keeps the snapshot, and waits for pg_dump."""
+    postgres.run(TABLES.format(""))
+    target = postgres.target(options=(("options", "-c idle_in_transaction_session_timeout=1"),))
+    copies().verify(place, copy(target, place))
+
+
 def test_a_password_comes_from_its_file_and_is_in_no_argument(postgres: Fresh, place: Path, tmp_path: Path) -> None:
     secret = r"pa:ss\word"
     role = postgres.cluster.role(f"r_{postgres.name}", secret)

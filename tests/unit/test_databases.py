@@ -144,6 +144,11 @@ def test_an_address_that_mcc_makes_says_the_same_again(secret: str) -> None:
         assert password(Database(url=url), {}) == secret
 
 
+def test_a_blank_in_a_parameter_is_written_as_libpq_reads_it() -> None:
+    target = PostgresDatabase("d", "d", "h", options=(("options", "-c work_mem=8MB"),))
+    assert url_of(target, None) == "postgresql://h/d?options=-c%20work_mem%3D8MB"
+
+
 @pytest.mark.parametrize(
     ("lines", "tracking"),
     [

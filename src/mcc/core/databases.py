@@ -144,7 +144,8 @@ def url_of(target: PostgresDatabase, secret: str | None) -> str:
     query = [("host", target.host)] if socket else []
     query += [("port", str(target.port))] if socket and target.port else []
     query += target.options
-    tail = f"?{urlencode(query)}" if query else ""
+    # libpq takes a + for what it is, and not for a space.
+    tail = f"?{urlencode(query, quote_via=quote)}" if query else ""
     return f"postgresql://{account}{place}/{quote(target.database, safe='')}{tail}"
 
 

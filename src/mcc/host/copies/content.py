@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.copies.files import temporary
-from mcc.host.postgres.copies import rows_of
+from mcc.host.postgres.copies import be_patient, rows_of
 from mcc.host.postgres.session import opened as connected
 from mcc.host.postgres.tracking import found_in
 from mcc.host.sqlite.contents import applied, check, rows_by_table
@@ -31,7 +31,7 @@ def postgres_content(
     """Rows by table, and migrations, of one moment. Raises CopyFailed."""
     try:
         with connected(target, passwords) as session:
-            session.execute("SET lock_timeout = 10000")
+            be_patient(session)
             session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return rows_of(session), found_in(session, tracking).names
     except MigrationFailed as error:

@@ -136,13 +136,21 @@ def environment(target: PostgresDatabase) -> dict[str, str]:
 def _snapshot(target: PostgresDatabase) -> Iterator[tuple[Session, str]]:
     """A connection that sees one moment of the database, and the name under which others see the same."""
     with opened(target, {}) as session:
-        session.execute("SET lock_timeout = 10000")
+        be_patient(session)
         if target.schema is not None and session.schema() is None:
             raise CopyFailed(f"{target.name}: the database {target.database} has no schema {target.schema}")
         session.execute(f"SET search_path TO {quoted(target.schema)}" if target.schema is not None else "SELECT 1")
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield session, str(session.rows("SELECT pg_catalog.pg_export_snapshot()")[0][0])
         session.execute("ROLLBACK")
+
+
+def be_patient(session: Session) -> None:
+    """Let no limit that role or database have end a copy, as pg_dump does; locks are not waited for long."""
+    limits = ["statement_timeout", "idle_in_transaction_session_timeout"]
+    if session.connection.info.server_version >= 170000:
+        limits.append("transaction_timeout")
+    session.execute("; ".join(["SET lock_timeout = 10000", *(f"SET {limit} = 0" for limit in limits)]))
 
 
 def rows_of(session: Session) -> dict[str, int]:
