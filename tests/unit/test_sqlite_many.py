@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -289,6 +290,22 @@ class TestTemplate:
         site.targets[2].path.parent.write_text("a file in its place")
         answers = all_at_once(site, scratch=site.scratch, _1=NOTES)
         assert [name for name, answer in answers.items() if isinstance(answer, MigrationFailed)] == ["t02.example.com"]
+
+    def test_a_folder_that_another_takes_away_again_is_made_again(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The one above all tenants, by the one that made it and failed."""
+        folder, make, taken = site.targets[0].path.parent, Path.mkdir, []
+
+        def mkdir(path: Path, *words: Any, **options: Any) -> None:
+            if path == folder and not taken:
+                path.parent.rmdir()
+                taken.append(path)
+            make(path, *words, **options)
+
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+        SqliteDatabases().migrate(site.targets[0], files(_1=NOTES), HOW)
+        assert taken
 
     def test_where_a_file_system_cannot_do_it_the_ordinary_way_is_taken(
         self, site: Site, monkeypatch: pytest.MonkeyPatch

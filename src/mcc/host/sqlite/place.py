@@ -14,6 +14,7 @@ from urllib.parse import quote
 from mcc.errors import MigrationFailed
 
 _MOST_LINKS = 40
+_TRIES = 5
 # Side files get the folder's group: a service without that group makes some that the deploy user could not write.
 _FOLDER_MODE = stat.S_ISGID | 0o775
 _FILE_MODE = 0o664
@@ -155,16 +156,25 @@ def make(place: Place) -> Made:
 
 
 def make_folders(folder: Path, made: list[Path]) -> None:
-    """Make a folder and those above it, writable for their group; ``made`` gets those that were missing."""
-    if folder.is_dir():
-        return
-    make_folders(folder.parent, made)
-    try:
-        folder.mkdir()
-    except FileExistsError:  # somebody else was faster
-        return
-    made.append(folder)
-    allow_group(folder, _FOLDER_MODE)
+    """Make a folder and those above it, writable for their group; ``made`` gets those that were missing.
+
+    A tenant that fails beside us may take the one above away again, which it had made.
+    """
+    for left in reversed(range(_TRIES)):
+        if folder.is_dir():
+            return
+        try:
+            make_folders(folder.parent, made)
+            folder.mkdir()
+            made.append(folder)
+            allow_group(folder, _FOLDER_MODE)
+        except FileExistsError:  # somebody else was faster
+            return
+        except FileNotFoundError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _make_file(path: str, made: Made) -> None:
