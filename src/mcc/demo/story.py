@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -107,20 +107,36 @@ async def _both(shop: Workshop, version: int, screen: Screen, send_home: Callabl
     begin = time.monotonic()
     screen.waiting("deploying")
     await asyncio.sleep(BEFORE)
-    mcc, script = (asyncio.create_task(_one(side, version, screen)) for side in shop.sides)
-    await (mcc if send_home else asyncio.gather(mcc, script))
-    screen.waiting("visitors go on for a moment")
-    await asyncio.sleep(max(AFTER, begin + BROKEN - time.monotonic()) if send_home else AFTER)
-    end = time.monotonic()
-    if send_home:
-        send_home()
-        screen.waiting("the last visitors get their answers or give up; the script goes on")
-    hows = await asyncio.gather(mcc, script)
+    async with _together(*(_one(side, version, screen) for side in shop.sides)) as (mcc, script):
+        await (mcc if send_home else asyncio.gather(mcc, script))
+        screen.waiting("visitors go on for a moment")
+        await asyncio.sleep(max(AFTER, begin + BROKEN - time.monotonic()) if send_home else AFTER)
+        end = time.monotonic()
+        if send_home:
+            send_home()
+            screen.waiting("the last visitors get their answers or give up; the script goes on")
+        hows = await asyncio.gather(mcc, script)
     served = await asyncio.gather(*(asyncio.to_thread(_served, side) for side in shop.sides))
     return {
         side.name: Told(how, version_now, _live(side), begin, end)
         for side, how, version_now in zip(shop.sides, hows, served, strict=True)
     }
+
+
+@asynccontextmanager
+async def _together(*work: Coroutine[Any, Any, Deployed]) -> AsyncIterator[list[asyncio.Task[Deployed]]]:
+    """Deploys at the same time; none of them is under way any more behind the block.
+
+    gather() is over as soon as the first one has ended of a cancellation, while others still go back.
+    """
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            if not task.cancelling():  # a second time would interrupt the way back
+                task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _one(side: Side, version: int, screen: Screen) -> Deployed:
