@@ -1,10 +1,12 @@
 """Many databases at the same time, within a bound.
 
-Threads, because nearly all of the time is spent in SQLite and in syncs, where Python's lock is free.
+Threads, because the time of large migrations is spent in SQLite and in syncs, where Python's lock is
+free. Small ones are bound by that lock: more threads than processors only fight for it.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -13,7 +15,7 @@ from mcc.errors import MigrationFailed
 from mcc.host.database_ports import Each
 from mcc.model.database import SqliteDatabase
 
-_AT_ONCE = 8
+_AT_MOST = 8
 _FEW = 3
 
 Work = Callable[[SqliteDatabase, threading.Event], tuple[str, ...]]
@@ -26,7 +28,7 @@ def in_threads(targets: Sequence[SqliteDatabase], work: Work, each: Each) -> Non
         for target in targets:
             each(target, _answer(target, work, stop))
         return
-    with ThreadPoolExecutor(_AT_ONCE, "migrate") as pool:
+    with ThreadPoolExecutor(min(_AT_MOST, os.cpu_count() or 1), "migrate") as pool:
         futures = {pool.submit(work, target, stop): target for target in targets}
         try:
             for future in as_completed(futures):
