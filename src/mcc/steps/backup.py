@@ -20,7 +20,7 @@ from mcc.core.backups import (
     to_json,
 )
 from mcc.errors import CopyFailed, MigrationFailed, StepError
-from mcc.host.copies.sets import manifest_in
+from mcc.host.copies.sets import manifest_in, refuse_links
 from mcc.host.ports import Host, copier, migrator
 from mcc.model.database import Target, Tracking
 from mcc.model.plan import Facts, Seen
@@ -62,7 +62,7 @@ class BackUpDatabases:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         if not seen["free"] and not self._by_calendar:
             raise StepError(f"{self.folder} is there already", help="try again: the next name is free")
-        check_links(host, self.root, self.folder.parent)
+        refuse_links(host.files, self.root, self.folder.parent)
         host.files.remove_tree(self._hidden)
         host.files.make_folder(self.folder.parent, 0o700)
         host.files.make_folder(self._hidden, 0o700)
@@ -153,14 +153,6 @@ class BackUpDatabases:
         except (CopyFailed, MigrationFailed):
             return True
         return False
-
-
-def check_links(host: Host, *folders: Path) -> None:
-    """Copies of all data go where the conf says, not where somebody's link leads. Raises CopyFailed."""
-    for folder in folders:
-        if host.files.kind(folder) not in ("absent", "folder"):
-            kind = host.files.kind(folder)
-            raise CopyFailed(f"{folder} is a {kind}, not a folder", help="name the folder itself by BACKUP_PATH")
 
 
 def _reasons(manifest: Manifest) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcc.core.backups import MANIFEST, Copied, Manifest, SetKind, file_name, making, to_json
 from mcc.errors import Damaged, MigrationFailed, StepError
+from mcc.host.copies.sets import refuse_links
 from mcc.host.ports import Host, copier, migrator
 from mcc.model.database import Target, Tracking
 from mcc.model.plan import Facts, Seen
@@ -40,7 +41,7 @@ class KeepPresent:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         if not seen["free"]:
             raise StepError(f"{self.folder} is there already", help="try again: the next name is free")
-        _refuse_links(host, self.folder.parent.parent, self.folder.parent)
+        refuse_links(host.files, self.folder.parent.parent, self.folder.parent)
         at = host.clock.now()
         host.files.remove_tree(self._making)
         host.files.make_folder(self.folder.parent, 0o700)
@@ -52,7 +53,7 @@ class KeepPresent:
             host.listener.progress(number, len(self.targets), "databases kept")
         manifest = Manifest(at, self.site, self.kind, tuple(kept), self.stage, self.release, self.tool)
         host.files.write(self._making / MANIFEST, to_json(manifest), 0o600)
-        host.files.sync(self._making)
+        # Copies and manifest are on the disk by now; Files.sync would have everybody on it wait.
         host.files.rename(self._making, self.folder)
         return {"kept": str(self.folder)}
 
@@ -83,14 +84,6 @@ class KeepPresent:
             if host.files.kind(path) == "file":
                 host.files.copy_file(path, self._making / name, 0o600)
         return Copied(target.name, raw_names(target)[0], None, error.message)
-
-
-def _refuse_links(host: Host, *folders: Path) -> None:
-    """Copies of all data go where the conf says, not where somebody's link leads."""
-    for folder in folders:
-        kind = host.files.kind(folder)
-        if kind not in ("absent", "folder"):
-            raise StepError(f"{folder} is a {kind}, not a folder", help="name the folder itself by BACKUP_PATH")
 
 
 def _quietly(_done: int, _total: int) -> None:

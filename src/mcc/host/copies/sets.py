@@ -58,3 +58,11 @@ def _folders(files: Files, folder: Path) -> list[str]:
     if files.kind(folder) != "folder":
         return []
     return [name for name in files.names(folder) if files.kind(folder / name) == "folder"]
+
+
+def refuse_links(files: Files, *folders: Path) -> None:
+    """Copies of all data go where the conf says, not where somebody's link leads. Raises CopyFailed."""
+    for folder in folders:
+        if files.kind(folder) not in ("absent", "folder"):
+            kind = files.kind(folder)
+            raise CopyFailed(f"{folder} is a {kind}, not a folder", help="name the folder itself by BACKUP_PATH")
