@@ -122,6 +122,29 @@ class Site:
         return self.own / "scratch"
 
     @property
+    def maintenance(self) -> Path:
+        """What visitors see while the site rests; the web server reads it, only the deploy user writes it."""
+        return self.base / "maintenance"
+
+    @property
+    def maintenance_switch(self) -> Path:
+        """While this file exists, the provisioned web server answers 503 with :attr:`maintenance_page`."""
+        return self.maintenance / "on"
+
+    @property
+    def maintenance_page(self) -> Path:
+        return self.maintenance / "page.html"
+
+    def hooks(self, release: str) -> Path:
+        """A release's own ``mcc_deploy.py`` with what it needs, for an undo after a crash."""
+        return self.own / "hooks" / release
+
+    @property
+    def run(self) -> Path:
+        """Sockets of the services; the service user writes here."""
+        return self.base / "run"
+
+    @property
     def notes(self) -> Path:
         """Which files mcc itself put into folders that others use too."""
         return self.own / "placed.json"

@@ -1,4 +1,4 @@
-"""Sentences about databases that several places say."""
+"""Words and sentences that several places say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from mcc.errors import MigrationFailed
 
 _NAMED = 5
+
+
+def many(count: int, what: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def forward(moved: Mapping[str, int], total: int, direction: str) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from mcc.core.backup_line import backup_lines
-from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.databases import files_of
-from mcc.core.recovery_line import recovery_line
 from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.core.wording import many
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
+from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
@@ -23,18 +21,13 @@ from mcc.model.migration import MigrationPhase
 from mcc.model.plan import Phase, Plan, PlannedStep, Step
 from mcc.model.release import Release
 from mcc.steps.alembic import FurnishRoom, RunAlembic
-from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
 from mcc.steps.leftovers import RemoveLeftovers
-from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
-from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
-from mcc.steps.smoke import SmokeTest
-from mcc.steps.waiting import Health
 
 
 def make_plan(s: Situation) -> Plan:
@@ -44,13 +37,13 @@ def make_plan(s: Situation) -> Plan:
         *_place(s),
         *conf_steps(s),
         *_environment(s),
-        *stop_steps(s, _health(s)),
+        *stop_steps(s, health(s)),
         *_migrate(s),
         *_own(s),
-        *_cut_over(s),
-        *_restart(s),
-        *_smoke(s),
-        *_stable(s),
+        *cut_over_steps(s),
+        *restart_steps(s),
+        *smoke_steps(s),
+        *stable_steps(s),
     )  # fmt: skip
     return Plan(before, (*_record(s), *_migrate_after(s), *_prune(s)), s.request.warnings)
 
@@ -181,88 +174,6 @@ def _has_single_file(s: Situation) -> bool:
     return any(target == SqliteDatabase("data.db", s.site.single_database) for target in s.targets)
 
 
-def _cut_over(s: Situation) -> Iterator[PlannedStep]:
-    services, site = s.request.conf.services, s.site
-    if services.all and services.manager != "none":
-        guard = ServicesBack(services.all, _health(s), services.start_timeout)
-        yield _step("cut-over", "remember how the services are", guard)
-    for component in s.components:
-        for link, inside in component.links:
-            target = os.path.normpath(f"{component.folder}/{s.version}/{inside}")
-            yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
-    if s.environment:
-        target = f"venvs/{s.environment.name}"
-        yield _step("cut-over", f".venv -> {target}", SwitchLink(site.environment, target))
-    yield from _site_files(s)
-    yield from _cron(s)
-
-
-def _site_files(s: Situation) -> Iterator[PlannedStep]:
-    output, site = s.request.output, s.site
-    single = [(output / file.source, site.base / file.target) for file in s.request.conf.site_files]
-    if s.environment:
-        single += [(output / name, site.base / name) for name in ("pyproject.toml", "uv.lock")]
-    if single:
-        title = ", ".join(target.name for _, target in single)
-        yield _step("cut-over", title, ReplaceFiles(tuple(single), site.kept(s.run) / "files"))
-    scripts = tuple((output / "scripts" / name, site.scripts / name) for name in s.script_names)
-    if scripts:
-        step = ReplaceFiles(scripts, site.kept(s.run) / "scripts", executable=True)
-        yield _step("cut-over", f"scripts/: {', '.join(s.script_names)}", step)
-
-
-def _cron(s: Situation) -> Iterator[PlannedStep]:
-    if not s.has_crontab:
-        return
-    conf, site = s.request.conf, s.site
-    backups = backup_lines(conf.backup, site)
-    lines = (*job_lines(conf.cron, site.scripts, site.logs), *backups)
-    if conf.services.manager == "systemd":
-        lines = (*lines, recovery_line(site))
-    jobs = _many(len(conf.cron) + len(backups) // 2, "job")
-    older = unquoted_commands(conf.cron, site.scripts, site.logs)
-    yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
-
-
-def _health(s: Situation) -> Health:
-    conf = s.request.conf
-    if conf.api_port is None or not conf.services.names:
-        return Health()
-    return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
-
-
-def _restart(s: Situation) -> Iterator[PlannedStep]:
-    services = s.request.conf.services
-    if services.all and services.manager != "none":
-        step = RestartServices(services.all, _health(s), services.start_timeout, s.site.logs)
-        yield _step("cut-over", f"restart {', '.join(services.all)}", step)
-
-
-def _smoke(s: Situation) -> Iterator[PlannedStep]:
-    urls = smoke_urls(s)
-    if urls:
-        hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
-        step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
-        many = "1 address" if len(urls) == 1 else f"{len(urls)} addresses"
-        yield _step("smoke", f"{many} of {hosts}", step)
-
-
-def smoke_urls(s: Situation) -> tuple[str, ...]:
-    """What is asked after the cut-over: ``SMOKE_URLS``, else the front page and health of each domain."""
-    conf = s.request.conf
-    if conf.smoke.urls is not None:
-        return conf.smoke.urls
-    paths = ("/", conf.smoke.health_path)
-    return tuple(f"https://{domain}{path}" for domain in conf.domains for path in paths)
-
-
-def _stable(s: Situation) -> Iterator[PlannedStep]:
-    services = s.request.conf.services
-    if services.all and services.manager != "none":
-        step = ServicesStable(services.all, services.stable_for, s.site.logs)
-        yield _step("smoke", f"services stay up for {services.stable_for:g} s", step)
-
-
 def new_release(s: Situation) -> Release:
     """What the ledger will say of this release."""
     conf = s.request.conf
@@ -300,17 +211,14 @@ def _prune(s: Situation) -> Iterator[PlannedStep]:
     folders = [s.site.base / folder for release in releases for folder in release.folders]
     folders += [s.site.environments / name for name in environments]
     if folders:
-        title = f"{_many(len(releases), 'old release')}, {_many(len(environments), 'environment')}"
+        title = f"{many(len(releases), 'old release')}, {many(len(environments), 'environment')}"
         names = tuple(release.name for release in releases)
         step = Prune(tuple(folders), names, s.site.ledger, s.run)
         yield _step("prune", title, step, optional=True)
     if s.old_records:
-        title = _many(len(s.old_records), "old record") + " of runs"
+        title = many(len(s.old_records), "old record") + " of runs"
         yield _step("prune", title, RemoveFiles(s.old_records), optional=True)
     yield from prune_steps(s, releases)
     swept = (s.site.base, s.site.own, s.site.journals, s.site.tool_command.parent)
     yield _step("prune", "what dead runs left behind", RemoveLeftovers(s.leftovers, swept), optional=True)
 
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -16,6 +16,7 @@ from mcc.core.domain_map import pairs, untouched
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
 from mcc.core.migrating.files import read_one, refuse
+from mcc.core.protection import refuse_protected
 from mcc.core.stages import CLONE_SQL, clone_confs, clone_sql, operation
 from mcc.errors import SiteError, UsageError
 from mcc.host.ports import Host, migrator
@@ -36,7 +37,6 @@ from mcc.runs.work import Prepared, Work
 from mcc.steps.clone import CopySource, PutClone, SourceCopy
 
 _ROOM = 16 * 1024 * 1024
-_PRODUCTION = ("prod", "production")
 
 Pairs: TypeAlias = tuple[tuple[Target, Target], ...]
 Script: TypeAlias = tuple[Path, str]
@@ -142,22 +142,9 @@ def _prepared(request: CloneRequest, hands: Hands, host: Host, run: str) -> Prep
     return Prepared(Plan(before, (), warnings), kept={**ours.kept, **theirs.kept})
 
 
-def site_name(conf: Conf) -> str:
-    """What a person types to mean this site and no other: the name of its folder."""
-    return conf.server.base.name
-
-
 def _refuse_protected(request: CloneRequest) -> None:
-    target, name = request.target, site_name(request.target)
-    production = (target.stage or "").lower() in _PRODUCTION
-    if not (production or target.protected) or request.confirm == name:
-        return
-    why = f"STAGE: {target.stage}" if production else "PROTECTED: true"
-    typed = f"{request.confirm!r} is not its name; " if request.confirm else ""
-    raise UsageError(
-        f"the target {target.server.base} is protected ({target.path.name}: {why}): all its data would be replaced",
-        help=f"{typed}if that is meant, type its name: --param confirm={name} (mcc clone: --confirm {name})",
-    )
+    how = "--param confirm=NAME (mcc clone: --confirm NAME)"
+    refuse_protected(request.target, request.confirm, "all its data would be replaced", how, "the target")
 
 
 def _refuse_same_site(request: CloneRequest, host: Host) -> None:

@@ -1,0 +1,1 @@
+"""Everything that would stop a deploy, found before it does."""

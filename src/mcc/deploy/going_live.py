@@ -1,0 +1,105 @@
+"""Bringing a release live: links, files, cron, services, and the look whether it is well."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from mcc.core.backup_line import backup_lines
+from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.recovery_line import recovery_line
+from mcc.core.wording import many
+from mcc.deploy.situation import Situation
+from mcc.model.plan import Phase, PlannedStep, Step
+from mcc.steps.cron import InstallCron
+from mcc.steps.link import ReplaceFiles, SwitchLink
+from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
+from mcc.steps.smoke import SmokeTest
+from mcc.steps.waiting import Health
+
+
+def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> PlannedStep:
+    return PlannedStep(phase, title, step, optional)
+
+
+def cut_over_steps(s: Situation) -> Iterator[PlannedStep]:
+    services, site = s.request.conf.services, s.site
+    if services.all and services.manager != "none":
+        guard = ServicesBack(services.all, health(s), services.start_timeout)
+        yield _step("cut-over", "remember how the services are", guard)
+    for component in s.components:
+        for link, inside in component.links:
+            target = os.path.normpath(f"{component.folder}/{s.version}/{inside}")
+            yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
+    if s.environment:
+        target = f"venvs/{s.environment.name}"
+        yield _step("cut-over", f".venv -> {target}", SwitchLink(site.environment, target))
+    yield from _site_files(s)
+    yield from _cron(s)
+
+
+def _site_files(s: Situation) -> Iterator[PlannedStep]:
+    output, site = s.request.output, s.site
+    single = [(output / file.source, site.base / file.target) for file in s.request.conf.site_files]
+    if s.environment:
+        single += [(output / name, site.base / name) for name in ("pyproject.toml", "uv.lock")]
+    if single:
+        title = ", ".join(target.name for _, target in single)
+        yield _step("cut-over", title, ReplaceFiles(tuple(single), site.kept(s.run) / "files"))
+    scripts = tuple((output / "scripts" / name, site.scripts / name) for name in s.script_names)
+    if scripts:
+        step = ReplaceFiles(scripts, site.kept(s.run) / "scripts", executable=True)
+        yield _step("cut-over", f"scripts/: {', '.join(s.script_names)}", step)
+
+
+def _cron(s: Situation) -> Iterator[PlannedStep]:
+    if not s.has_crontab:
+        return
+    conf, site = s.request.conf, s.site
+    backups = backup_lines(conf.backup, site)
+    lines = (*job_lines(conf.cron, site.scripts, site.logs), *backups)
+    if conf.services.manager == "systemd":
+        lines = (*lines, recovery_line(site))
+    jobs = many(len(conf.cron) + len(backups) // 2, "job")
+    older = unquoted_commands(conf.cron, site.scripts, site.logs)
+    yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
+
+
+def health(s: Situation) -> Health:
+    conf = s.request.conf
+    if conf.api_port is None or not conf.services.names:
+        return Health()
+    return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
+
+
+def restart_steps(s: Situation) -> Iterator[PlannedStep]:
+    services = s.request.conf.services
+    if services.all and services.manager != "none":
+        step = RestartServices(services.all, health(s), services.start_timeout, s.site.logs)
+        yield _step("cut-over", f"restart {', '.join(services.all)}", step)
+
+
+def smoke_steps(s: Situation) -> Iterator[PlannedStep]:
+    urls = smoke_urls(s)
+    if urls:
+        hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
+        step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
+        many = "1 address" if len(urls) == 1 else f"{len(urls)} addresses"
+        yield _step("smoke", f"{many} of {hosts}", step)
+
+
+def smoke_urls(s: Situation) -> tuple[str, ...]:
+    """What is asked after the cut-over: ``SMOKE_URLS``, else the front page and health of each domain."""
+    conf = s.request.conf
+    if conf.smoke.urls is not None:
+        return conf.smoke.urls
+    paths = ("/", conf.smoke.health_path)
+    return tuple(f"https://{domain}{path}" for domain in conf.domains for path in paths)
+
+
+def stable_steps(s: Situation) -> Iterator[PlannedStep]:
+    services = s.request.conf.services
+    if services.all and services.manager != "none":
+        step = ServicesStable(services.all, services.stable_for, s.site.logs)
+        yield _step("smoke", f"services stay up for {services.stable_for:g} s", step)

@@ -1,0 +1,1 @@
+"""What a project lacks to be deployed, found and written."""
