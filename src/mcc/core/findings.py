@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Level = Literal["error", "warning", "ok"]
-"""``error``: the next deploy would fail; ``warning``: it would not, but somebody should know; ``ok``: looked at, fine."""
+"""``error``: the next deploy would fail; ``warning``: it would not, but somebody should know; ``ok``: fine."""
 
 _RANK: Mapping[Level, int] = {"error": 0, "warning": 1, "ok": 2}
 
