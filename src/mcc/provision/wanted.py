@@ -1,0 +1,61 @@
+"""What should be on a server for one site, as values: no server is looked at here.
+
+Makers of texts (units, nginx sites, sudoers) give :class:`File`; the whole is :class:`Wanted`. What reads
+the server, shows the difference and writes the script knows only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Part = Literal["packages", "folders", "sudoers", "units", "nginx", "logrotate", "recovery"]
+Checker = Literal["", "visudo", "systemd-analyze", "nginx", "logrotate"]
+
+Templates: TypeAlias = Mapping[str, str]
+"""A project's own templates: path in the output (``mcc/nginx.template``) to text."""
+
+UNITS = Path("/etc/systemd/system")
+SITES = Path("/etc/nginx/sites-available")
+SITES_ENABLED = Path("/etc/nginx/sites-enabled")
+CERTIFICATES = Path("/etc/mcc/certificates")
+"""For ``TLS: certbot``: ``<domain>/fullchain.pem`` and ``<domain>/privkey.pem``, links to certbot's files or,
+until certbot has run, a self-signed stand-in, so that ``nginx -t`` passes."""
+
+
+def marker(base: Path) -> str:
+    """The first line of every file that provision writes for a site: by it mcc knows its own."""
+    return f"# made by mcc for {base}"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of root's. ``text`` ends with a line break and holds no secret.
+
+    ``checker`` judges the candidate before it is put in place. ``enable``: a unit that systemd starts at
+    boot. ``link``: a symbolic link to the file (a site of nginx that is on).
+    """
+
+    path: Path
+    text: str
+    part: Part
+    checker: Checker = ""
+    mode: int = 0o644
+    enable: bool = False
+    link: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate that nginx names for a domain.
+
+    ``source`` certbot: the script makes a stand-in at these paths, and later links to certbot's own files;
+    files: the owner brings them, and the script refuses if they are not there.
+    """
+
+    domain: str
+    certificate: Path
+    key: Path
+    source: Literal["certbot", "files"] = "certbot"
