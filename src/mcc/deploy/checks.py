@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from mcc.core.backup_line import backup_lines
 from mcc.core.sudo import Words, required, way_out
@@ -20,24 +20,47 @@ from mcc.host.ports import Host
 _ROOM = 64 * 1024 * 1024
 _INODES = 1000
 
+Coded: TypeAlias = tuple[str, Refused]
+"""A reason why nothing is started, with the code that ``mcc check`` gives it."""
+
 
 def check_request(request: Request, host: Host) -> None:
     """What can be known before the site is looked at. Raises Refused with all that is wrong."""
-    _raise(itertools.chain(_base(request, host), _programs(request, host), _lock_file(request, host)))
+    _raise(problem for _, problem in request_problems(request, host))
+
+
+def request_problems(request: Request, host: Host) -> Iterator[Coded]:
+    """The same, all of it, each with the code of its finding."""
+    yield from _coded("folders.base", _base(request, host))
+    yield from _coded("tools.uv", _programs(request, host))
+    yield from _coded("output.lock-missing", _lock_file(request, host))
 
 
 def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
     """What the plan needs of the site and the machine; the answer are warnings. Raises Refused."""
     if s.databases is not None:
         s.databases.refuse(f"mcc migrate --stage {s.request.stage.name}")
-    _raise(
-        itertools.chain(
-            _components(s, host), _scripts(s, host), _links(s, host), _database(s, host), _room(s, host),
-            _services(s, host), _secrets(s), _reach(s, host), _cron(s), offline.problems(s, host),
-        )
-    )  # fmt: skip
-    check_rights(_needed_rights(s, host), host)
-    return tuple(_warnings(s, host))
+    _raise(problem for _, problem in situation_problems(s, host))
+    check_rights(needed_rights(s, host), host)
+    return tuple(situation_warnings(s, host))
+
+
+def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
+    """Why a deploy would be refused, each with the code of its finding, but for rights and databases."""
+    yield from _coded("output.components", _components(s, host))
+    yield from _coded("output.file-missing", _scripts(s, host))
+    yield from _coded("folders.link", _links(s, host))
+    yield from _coded("databases.unclear", _database(s, host))
+    yield from _coded("disk.room", _room(s, host))
+    yield from _coded("units.unknown", _services(s, host))
+    yield from _coded("secrets.argument", _secrets(s))
+    yield from _coded("reach.blocked", _reach(s, host))
+    yield from _coded("crontab.missing", _cron(s))
+    yield from _coded("units.offline", offline.problems(s, host))
+
+
+def _coded(code: str, problems: Iterable[Refused]) -> Iterator[Coded]:
+    return ((code, problem) for problem in problems)
 
 
 def check_rights(needed: Iterable[Words], host: Host) -> None:
@@ -232,13 +255,15 @@ def _cron(s: Situation) -> Iterator[Refused]:
         )
 
 
-def _needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:
+def needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:
+    """The commands that a deploy runs as root."""
     # data/ is the application's own: its owner is set where it exists.
     owned = [path for path in owned_paths(s) if path != s.site.data or host.files.kind(path) != "absent"]
     return (*required(s.request.conf, owned), *offline.stop_rights(s))
 
 
-def _warnings(s: Situation, host: Host) -> Iterator[str]:
+def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
+    """What a person should know, though a deploy goes on."""
     conf = s.request.conf
     if s.ledger.bad_lines:
         yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
