@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import posixpath
 import re
@@ -207,6 +208,17 @@ def listen(value: object) -> str:
     if match is None or not 1 <= int(match[2]) <= 65535:
         raise found(value, allowed)
     return match[0]
+
+
+def network(value: object) -> str:
+    """An address or a network, as nginx takes it (``allow``)."""
+    allowed = "an IP address or a network, such as 192.0.2.7 or 192.0.2.0/24"
+    if not isinstance(value, str):
+        raise found(value, allowed)
+    try:
+        return str(ipaddress.ip_network(value)) if "/" in value else str(ipaddress.ip_address(value))
+    except ValueError as error:
+        raise found(value, f"{allowed}, without host bits" if "host bits" in str(error) else allowed) from None
 
 
 def module(value: object) -> str:

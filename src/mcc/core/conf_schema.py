@@ -191,6 +191,17 @@ class ConfFile(BaseModel):
         json_schema_extra=f.or_text,
     )
 
+    # maintenance
+    MAINTENANCE_PAGE: f.RelativePath | None = Field(
+        None, description="A file of the output that visitors see while the site rests (a plain page of mcc's own)."
+    )
+    MAINTENANCE_RETRY_AFTER: f.Many = Field(
+        120, description="Seconds after which a visitor's program is told to ask again."
+    )
+    MAINTENANCE_ALLOW: f.Networks = Field(
+        default_factory=list, description="Addresses and networks that reach the site all the same."
+    )
+
     # smoke
     HEALTH_PATH: f.HealthPath = Field(
         "/api/public/health/health", description="What is asked to see whether the application is well."

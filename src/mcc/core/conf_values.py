@@ -64,6 +64,7 @@ def _conf(given: Given, path: Path) -> m.Conf:
         database=_database(file),
         backup=_backup(file, base),
         cron=to_jobs(given),
+        maintenance=_maintenance(file),
         smoke=_smoke(file),
         values=given.filled.data,
         secrets=given.filled.secrets,
@@ -137,6 +138,10 @@ def _backup(file: ConfFile, base: Path) -> m.Backup:
         monthly=file.BACKUP_RETENTION_MONTHLY,
         schedule=file.BACKUP_SCHEDULE,
     )
+
+
+def _maintenance(file: ConfFile) -> m.Maintenance:
+    return m.Maintenance(file.MAINTENANCE_PAGE, file.MAINTENANCE_RETRY_AFTER, tuple(file.MAINTENANCE_ALLOW))
 
 
 def _smoke(file: ConfFile) -> m.Smoke:

@@ -58,6 +58,11 @@ Schemas = Annotated[list[Schema], BeforeValidator(checks.as_list), WithJsonSchem
 Variable = Annotated[str, BeforeValidator(checks.variable)]
 VariableValue = Annotated[str, BeforeValidator(checks.variable_value), WithJsonSchema({"type": ["string", "number"]})]
 Listen = Annotated[str, BeforeValidator(checks.listen)]
+Networks = Annotated[
+    list[Annotated[str, BeforeValidator(checks.network)]],
+    BeforeValidator(checks.as_list),
+    WithJsonSchema(_STRING_OR_LIST),
+]
 Schedule = Annotated[str, BeforeValidator(checks.schedule)]
 Link = Annotated[str, BeforeValidator(checks.link)]
 Pattern = Annotated[str, BeforeValidator(checks.pattern)]

@@ -149,6 +149,18 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What visitors get while the site rests. ``page`` is a file of the output; None: mcc's own.
+
+    ``retry_after`` is in seconds; ``allow`` are addresses and networks that reach the site all the same.
+    """
+
+    page: str | None = None
+    retry_after: int = 120
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Smoke:
     """What is asked after the cut-over. ``urls`` None: worked out; empty: no smoke test."""
 
@@ -189,6 +201,7 @@ class Conf:
     database: Database = Database()
     backup: Backup = Backup()
     cron: tuple[CronJob, ...] = ()
+    maintenance: Maintenance = Maintenance()
     smoke: Smoke = Smoke()
     values: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
