@@ -24,6 +24,9 @@ CERTIFICATES = Path("/etc/mcc/certificates")
 """For ``TLS: certbot``: ``<domain>/fullchain.pem`` and ``<domain>/privkey.pem``, links to certbot's files or,
 until certbot has run, a self-signed stand-in, so that ``nginx -t`` passes."""
 
+ACME = Path("/var/www/mcc-acme")
+"""Where certbot leaves what the authority asks for: nginx serves ``/.well-known/acme-challenge/`` from here."""
+
 
 def marker(base: Path) -> str:
     """The first line of every file that provision writes for a site: by it mcc knows its own."""
@@ -34,6 +37,7 @@ def marker(base: Path) -> str:
 class File:
     """A file of root's. ``text`` ends with a line break and holds no secret.
 
+    Makers need not write the marker: :func:`mcc.provision.wish.wish` puts it above every text that lacks it.
     ``checker`` judges the candidate before it is put in place. ``enable``: a unit that systemd starts at
     boot. ``link``: a symbolic link to the file (a site of nginx that is on).
     """
