@@ -269,7 +269,7 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
         yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
     if conf.server.user and conf.server.user != host.machine.user():
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
-    if conf.services.manager == "systemd" and not s.has_crontab:
+    if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
     yield from _own_script(s, host)

@@ -59,7 +59,7 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
     conf, site = s.request.conf, s.site
     backups = backup_lines(conf.backup, site)
     lines = (*job_lines(conf.cron, site.scripts, site.logs), *backups)
-    if conf.services.manager == "systemd":
+    if conf.services.manager == "systemd" and not s.recovers_at_boot:
         lines = (*lines, recovery_line(site))
     jobs = many(len(conf.cron) + len(backups) // 2, "job")
     older = unquoted_commands(conf.cron, site.scripts, site.logs)

@@ -19,6 +19,7 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
+from mcc.core.provisioned import is_ours, recovery_files
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import Request
@@ -67,6 +68,7 @@ class Situation:
     has_crontab: bool
     by: str
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    recovers_at_boot: bool = False
 
     @property
     def site(self) -> Site:
@@ -127,7 +129,16 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
+        recovers_at_boot=_recovers_at_boot(host.files, request.site),
     )
+
+
+def _recovers_at_boot(files: Files, site: Site) -> bool:
+    """Whether root's unit does what else a line of the crontab is for: it is there, ours, and enabled."""
+    unit, link = recovery_files(site.base)
+    if files.kind(unit) != "file" or files.kind(link) != "link":
+        return False
+    return is_ours(files.read(unit), site.base)
 
 
 def components_of(request: Request, files: Files) -> tuple[Component, ...]:

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from mcc.core.provisioned import UNITS, marker
+
+__all__ = [
+    "ACME", "CERTIFICATES", "SITES", "SITES_ENABLED", "UNITS", "Certificate", "Checker", "File", "Part", "Templates",
+    "marker",
+]  # fmt: skip
+
 Part = Literal["packages", "folders", "sudoers", "units", "nginx", "logrotate", "recovery"]
 Checker = Literal["", "visudo", "systemd-analyze", "nginx", "logrotate"]
 
 Templates: TypeAlias = Mapping[str, str]
 """A project's own templates: path in the output (``mcc/nginx.template``) to text."""
 
-UNITS = Path("/etc/systemd/system")
 SITES = Path("/etc/nginx/sites-available")
 SITES_ENABLED = Path("/etc/nginx/sites-enabled")
 CERTIFICATES = Path("/etc/mcc/certificates")
@@ -26,11 +32,6 @@ until certbot has run, a self-signed stand-in, so that ``nginx -t`` passes."""
 
 ACME = Path("/var/www/mcc-acme")
 """Where certbot leaves what the authority asks for: nginx serves ``/.well-known/acme-challenge/`` from here."""
-
-
-def marker(base: Path) -> str:
-    """The first line of every file that provision writes for a site: by it mcc knows its own."""
-    return f"# made by mcc for {base}"
 
 
 @dataclass(frozen=True, slots=True)
