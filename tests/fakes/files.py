@@ -200,6 +200,24 @@ class FakeFiles:
         self._tick("rename: renamed", target)
         self.tree.settle(new, old)
 
+    def exchange(self, first: Path, second: Path) -> None:
+        self.process.breathe()
+        one, one_name, node = self.tree.find(str(first), self.who, False)
+        two, two_name, other = self.tree.find(str(second), self.who, False)
+        if node is None or other is None:
+            raise error(errno.ENOENT, str(first))
+        if not self.tree.can_exchange:
+            raise error(errno.EINVAL, str(first))
+        self._check_writable(one, first)
+        self._check_writable(two, second)
+        for each, path in ((node, first), (other, second)):
+            if type(each) is Folder and one is not two and not self.who.may(each, 2):
+                raise error(errno.EACCES, str(path))  # its .. changes
+        self._tick("exchange", first)
+        self.tree.change((one, one_name, other), (two, two_name, node))
+        self._tick("exchange: exchanged", first)
+        self.tree.settle(one, two)
+
     def chmod(self, path: Path, mode: int) -> None:
         self.process.breathe()
         node = self._node(path)

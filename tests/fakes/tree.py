@@ -93,7 +93,10 @@ class Who:
 
 
 class Tree:
-    """All nodes from ``/`` on. ``size_limit`` and ``inode_limit`` None: there is always room."""
+    """All nodes from ``/`` on. ``size_limit`` and ``inode_limit`` None: there is always room.
+
+    ``can_exchange`` False: a file system without RENAME_EXCHANGE.
+    """
 
     def __init__(self) -> None:
         self.root = Folder(0o755, ("root", "root"), 0)
@@ -101,6 +104,7 @@ class Tree:
         self.size_limit: int | None = None
         self.inode_limit: int | None = None
         self.read_only = False
+        self.can_exchange = True
         self._stamp = 0
 
     def stamp(self) -> int:

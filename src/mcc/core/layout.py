@@ -83,6 +83,10 @@ class Site:
         """The conf that a release was deployed with, as it was written (mode 0600): what cron's commands read."""
         return self.own / "conf" / f"{release}.yml"
 
+    def material(self, release: str) -> Path:
+        """What a way back to a release needs besides its folders: scripts, site files, project files (mode 0700)."""
+        return self.own / "releases" / release
+
     @property
     def journals(self) -> Path:
         return self.own / "journal"

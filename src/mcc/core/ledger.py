@@ -17,10 +17,14 @@ from mcc.model.release import Release, State
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ledger:
-    """All releases in the order in which they were first named; ``bad_lines`` could not be read."""
+    """All releases, the newest commit last; ``bad_lines`` could not be read.
+
+    ``order`` are their names in the order in which they were first named: what came before what.
+    """
 
     releases: tuple[Release, ...] = ()
     bad_lines: tuple[int, ...] = ()
+    order: tuple[str, ...] = ()
 
     @property
     def live(self) -> Release | None:
@@ -30,6 +34,16 @@ class Ledger:
     def get(self, name: str) -> Release | None:
         """The release of that name, or None."""
         return next((release for release in self.releases if release.name == name), None)
+
+    def before(self, name: str) -> Release | None:
+        """The good release that came right before that one, whatever was gone back to since."""
+        earlier = self.order[: self.order.index(name)] if name in self.order else self.order
+        found = (release for each in reversed(earlier) if (release := self.get(each)))
+        return next((release for release in found if release.state == "good"), None)
+
+    def after(self, name: str) -> tuple[str, ...]:
+        """The releases that came later, oldest first, whatever became of them."""
+        return self.order[self.order.index(name) + 1 :] if name in self.order else ()
 
     def standing(self) -> tuple[Release, ...]:
         """Live and good releases, newest commit last."""
@@ -42,7 +56,9 @@ class Ledger:
             for other in self.releases
             if other.name != release.name
         )
-        return dataclasses.replace(self, releases=(*others, dataclasses.replace(release, state="live")))
+        order = (*self.order, *(() if release.name in self.order else (release.name,)))
+        releases = (*others, dataclasses.replace(release, state="live"))
+        return dataclasses.replace(self, releases=releases, order=order)
 
 
 def read(text: bytes) -> Ledger:
@@ -52,14 +68,17 @@ def read(text: bytes) -> Ledger:
     JSON objects are named in ``bad_lines``.
     """
     releases: dict[str, Release] = {}
+    order: dict[str, None] = {}
     bad: list[int] = []
     lines = text.split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
-            _apply(releases, json.loads(line))
+            data = json.loads(line)
+            _apply(releases, data)
+            order |= dict.fromkeys(name for name in [data.get("name")] if name in releases)
         except (ValueError, KeyError, TypeError):
             bad.append(number)
-    return Ledger(tuple(releases.values()), tuple(bad))
+    return Ledger(tuple(releases.values()), tuple(bad), tuple(order))
 
 
 def live_line(release: Release) -> bytes:
@@ -77,6 +96,11 @@ def pruned_line(names: Iterable[str], at: str, run: str) -> bytes:
     return _line({"event": "pruned", "releases": list(names), "at": at, "run": run})
 
 
+def left_line(at: str, run: str) -> bytes:
+    """The line that says that the site went back to the script: nothing of mcc's is live any more."""
+    return _line({"event": "left", "at": at, "run": run})
+
+
 def _line(data: dict[str, Any]) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
 
@@ -88,15 +112,22 @@ def _apply(releases: dict[str, Release], data: dict[str, Any]) -> None:
             if name in releases:
                 releases[name] = dataclasses.replace(releases[name], state="pruned")
         return
+    if event == "left":
+        _nothing_live(releases)
+        return
     release = release_from(data, "live" if event == "live" else "failed")
     if event == "live":
-        for name, other in releases.items():
-            if other.state == "live":
-                releases[name] = dataclasses.replace(other, state="good")
+        _nothing_live(releases)
         releases.pop(release.name, None)  # the newest commit stands last
         releases[release.name] = release
     elif event == "failed":
         releases.setdefault(release.name, release)
+
+
+def _nothing_live(releases: dict[str, Release]) -> None:
+    for name, release in releases.items():
+        if release.state == "live":
+            releases[name] = dataclasses.replace(release, state="good")
 
 
 def release_data(release: Release) -> dict[str, Any]:

@@ -147,6 +147,12 @@ class RealFiles:
         if source.parent != target.parent:
             _sync_folder(source.parent)
 
+    def exchange(self, first: Path, second: Path) -> None:
+        _exchange(first, second)
+        _sync_folder(first.parent)
+        if second.parent != first.parent:
+            _sync_folder(second.parent)
+
     def chmod(self, path: Path, mode: int) -> None:
         path.chmod(mode)
 
@@ -293,6 +299,22 @@ def _sync_folder(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+_AT_FDCWD = -100  # fcntl.h
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
+
+def _exchange(first: Path, second: Path) -> None:
+    """renameat2(2) with RENAME_EXCHANGE; a C library without the call counts as a kernel without it."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(first)) from None
+    flags = ctypes.c_uint(_RENAME_EXCHANGE)
+    if call(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), flags) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(first), None, str(second))
 
 
 def _sync_file_system(folder: Path) -> bool:

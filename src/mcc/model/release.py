@@ -17,6 +17,10 @@ class Release:
     ``folders`` are its version folders and ``links`` its ``(link, target)`` pairs, both relative
     to the site's base; ``environment`` is the name below ``venvs/``. ``at`` and ``live_at`` are
     ISO times in UTC. ``good``: it was live and may be gone back to.
+
+    ``origin`` is ``adopted`` for a release that mcc found live and did not make; ``fingerprint`` tells whether
+    somebody has changed its environment since. ``back_from`` is the release that was live before, if mcc rollback
+    brought this one live.
     """
 
     name: str
@@ -32,3 +36,6 @@ class Release:
     manager: str = ""
     build: BuildInfo = field(default_factory=BuildInfo)
     error: str = ""
+    origin: str = ""
+    fingerprint: str = ""
+    back_from: str = ""
