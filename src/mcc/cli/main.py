@@ -74,6 +74,25 @@ def options(
     """Options that stand before a command."""
 
 
+@app.command(short_help="Write what a project lacks to be deployed.")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project.", show_default="here")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not said here gets its default.")] = False,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The application's (the project's).")] = None,
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="The server.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="The user who deploys there (deploy).")] = None,
+    base: Annotated[str | None, typer.Option(metavar="DIR", help="Where sites are on it (/home/USER/live).")] = None,
+    domain: Annotated[list[str] | None, typer.Option(metavar="DOMAIN", help="A domain; may be repeated.")] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="KIND", help="sqlite, postgresql, none (found in the project).")
+    ] = None,
+) -> None:
+    """Look at a project and write the files that it lacks; what is there is never overwritten."""
+    from mcc.cli.commands.init import Said, run_init
+
+    raise _told(run_init(folder, Said(name, host, user, base, tuple(domain or ()), database, yes)))
+
+
 @app.command(short_help="Bring the release in this folder live.")
 def deploy(
     stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")],
