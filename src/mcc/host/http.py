@@ -52,7 +52,7 @@ class RealHttp:
         try:
             socket.create_connection((host, port), timeout).close()
         except OSError as error:
-            return _socket_reason(error, f"{host}:{port}", timeout)
+            return socket_reason(error, f"{host}:{port}", timeout)
         return ""
 
     def _get(self, url: str, timeout: float) -> Answer:
@@ -67,7 +67,7 @@ class RealHttp:
             preload_content=False,
         )
         try:
-            return Answer(url, response.status, _reason(url, response))
+            return Answer(url, response.status, _reason(url, response), response.headers.get("Retry-After", ""))
         finally:
             # Not drained: a stream without end must not hold up a smoke test.
             response.close()
@@ -142,9 +142,9 @@ def _below(error: Exception, where: str, timeout: float) -> str:
     """Reasons that lie below HTTP: in what an error of urllib3 was raised from."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
-            return _tls_reason(cause, where)
+            return tls_reason(cause, where)
         if isinstance(cause, OSError):
-            return _socket_reason(cause, where, timeout)
+            return socket_reason(cause, where, timeout)
     return f"{where}: {error}"
 
 
@@ -170,7 +170,8 @@ _NOT_TRUSTED = {
 }  # the numbers are X509_V_ERR_… of OpenSSL
 
 
-def _tls_reason(error: ssl.SSLError, where: str) -> str:
+def tls_reason(error: ssl.SSLError, where: str) -> str:
+    """Why there is no TLS connection, in the words of somebody who runs a site."""
     if not isinstance(error, ssl.SSLCertVerificationError):
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
             return f"{where} does not speak TLS"
@@ -184,7 +185,8 @@ def _tls_reason(error: ssl.SSLError, where: str) -> str:
     return f"the certificate of {where} is not accepted: {error.verify_message}"
 
 
-def _socket_reason(error: OSError, where: str, timeout: float) -> str:
+def socket_reason(error: OSError, where: str, timeout: float) -> str:
+    """The same for a connection below TLS."""
     if isinstance(error, TimeoutError):
         return f"{where} accepts no connection within {timeout:g} s"
     if isinstance(error, socket.gaierror):
