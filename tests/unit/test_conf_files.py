@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mcc.core.conf_schema import known_keys
 from mcc.core.conf_values import to_conf
 from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.layout import Site
 from mcc.core.placeholders import fill
 from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError
@@ -104,10 +105,33 @@ PLAIN = "(allowed: a relative path of letters, digits and . _ - + = @ , : withou
         ("SERVICE_NAME: -a", f'SERVICE_NAME: found "-a" {UNIT}'),
         ("SERVICE_NAME: a b", f'SERVICE_NAME: found "a b" {UNIT}'),
         ("WORKER_SERVICE_NAME: [a;b]", f'WORKER_SERVICE_NAME[1]: found "a;b" {UNIT}'),
+        ("APP_SERVER: waitress", 'APP_SERVER: found "waitress" (allowed: uvicorn, gunicorn)'),
+        ("TLS: yes please", 'TLS: found "yes please" (allowed: certbot, files, none)'),
         (
-            "SERVICE_NAME: app@.service",
-            "SERVICE_NAME: app@.service is a template unit, which this version of mcc does not deploy "
-            "(name an ordinary unit, such as myapp-prod.service)",
+            "TLS: files\nTLS_KEY: /k",
+            "TLS_CERTIFICATE: is missing, and TLS: files needs it (the path of the certificate with its chain)",
+        ),
+        ("TLS: files\nTLS_CERTIFICATE: /c", "TLS_KEY: is missing, and TLS: files needs it (the path of the key)"),
+        (
+            "TLS_KEY: ../k",
+            'TLS_KEY: found "../k" (allowed: an absolute path without .., such as /etc/ssl/certs/app.pem)',
+        ),
+        ("CERTBOT_EMAIL: -x@y", 'CERTBOT_EMAIL: found "-x@y" (allowed: an address of mail, such as admin@example.com)'),
+        (
+            "API_PREFIX: api",
+            'API_PREFIX: found "api" (allowed: a path that begins with /, of letters, digits and . _ ~ -, '
+            "such as /api/)",
+        ),
+        ("BODY_LIMIT: 20 MB", 'BODY_LIMIT: found "20 MB" (allowed: a size such as 20m, 500k or 1g)'),
+        (
+            "RATE_LIMIT: 20",
+            "RATE_LIMIT: found 20 (allowed: a number of requests a second or a minute, such as 20r/s or 600r/m)",
+        ),
+        ("NGINX_SITE: a/b", 'NGINX_SITE: found "a/b" (allowed: a name of letters, digits and . _ - + = @ , :)'),
+        (
+            'WORKER_COMMAND: "run --key {{API_KEY}}"\nAPI_KEY: abcdefgh',
+            "WORKER_COMMAND: holds a secret, and other users of the machine could read it there "
+            "(let the program read it from REMOTE_BASE/.env)",
         ),
         ("REMOTE_HOSTS: [a]\nREMOTE_HOST: b", "REMOTE_HOSTS: stands beside REMOTE_HOST (keep one of the two)"),
         ("REMOTE_HOST: -oProxyCommand=x", 'REMOTE_HOST: found "-oProxyCommand=x" (allowed: a host name or an address)'),
@@ -250,6 +274,23 @@ def test_a_misspelt_base_is_named() -> None:
     ]
 
 
+def test_the_path_of_a_key_is_no_secret_and_each_domain_is_filled_in_later() -> None:
+    made = conf('DOMAIN: a.example\nTLS: files\nTLS_CERTIFICATE: "/c/{{DOMAIN}}.pem"\nTLS_KEY: "/k/{{DOMAIN}}.key"')
+    assert (made.web.certificate, made.web.key) == ("/c/{{DOMAIN}}.pem", "/k/{{DOMAIN}}.key")
+    assert made.secrets == frozenset()
+
+
+def test_prefixes_end_with_a_slash_and_one_stands_for_a_list() -> None:
+    assert conf("API_PREFIX: /api").web.prefixes == ("/api/",)
+    assert conf("API_PREFIX: [/api/, /ws]").web.prefixes == ("/api/", "/ws/")
+    assert conf("API_PREFIX: /").web.prefixes == ("/",)
+
+
+def test_a_template_unit_is_a_name_that_a_conf_may_have() -> None:
+    """What is done with it is for the commands to say."""
+    assert conf("SERVICE_NAME: app@.service").services.names == ("app@.service",)
+
+
 def test_ownership_by_sudo_is_the_default_and_needs_user_and_group() -> None:
     assert said("STAGE: x", head="REMOTE_BASE: /x\n") == [
         "conf.yml: DIR_USER: is missing, and OWNERSHIP: sudo needs it (DIR_USER: www-data, or OWNERSHIP: none)",
@@ -383,9 +424,9 @@ def test_cron_jobs_may_be_text_and_its_lines_stay_letter_by_letter() -> None:
         CronJob("0 2 * * *", "", "", "", line="0  2 * * *  /srv/site/scripts/x.sh  >> y 2>&1"),
         CronJob("@daily", "", "", "", line="@daily z"),
     )
-    lines = job_lines(read.cron, Path("/srv/site/scripts"), Path("/srv/site/logs"))
+    lines = job_lines(read.cron, Site(Path("/srv/site")))
     assert lines == tuple(job.line for job in read.cron)
-    assert unquoted_commands(read.cron, Path("/srv/site/scripts"), Path("/srv/site/logs")) == ()
+    assert unquoted_commands(read.cron, Site(Path("/srv/site"))) == ()
 
 
 ANY = st.recursive(

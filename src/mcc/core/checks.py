@@ -163,11 +163,6 @@ def unit(value: object) -> str:
     """A unit of systemd, letter by letter as sudo compares it."""
     if not isinstance(value, str) or not _UNIT.fullmatch(value):
         raise found(value, "the name of a unit, such as myapp-prod.service")
-    if value.rpartition(".")[0].endswith("@") or value.endswith("@"):
-        raise Unfit(
-            f"{value} is a template unit, which this version of mcc does not deploy",
-            "name an ordinary unit, such as myapp-prod.service",
-        )
     return value
 
 

@@ -12,7 +12,7 @@ from mcc.core.placeholders import Filled
 from mcc.model.problem import Problem
 
 # Words of commands can be seen by every user of a machine, and a crontab is no place for secrets either.
-_OPEN_TO_ALL = ("UV_SYNC_ARGS", "CRON_JOBS")
+_OPEN_TO_ALL = ("UV_SYNC_ARGS", "CRON_JOBS", "APP_SERVER_ARGS", "WORKER_COMMAND")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def rules() -> tuple[Rule, ...]:
         _domains_once,
         _embedded_services,
         _site_files_once,
+        _certificate_and_key,
         _no_secrets_in_commands,
     )
 
@@ -153,6 +154,16 @@ def _site_files_once(given: Given) -> list[Problem]:
             problems.append(given.document.problem(place, f"{target} is a place that the deploy itself fills"))
         seen.add(target)
     return problems
+
+
+def _certificate_and_key(given: Given) -> list[Problem]:
+    if given.file.TLS != "files":
+        return []
+    return [
+        given.document.problem((key,), "is missing, and TLS: files needs it", f"the path of the {what}")
+        for key, what in (("TLS_CERTIFICATE", "certificate with its chain"), ("TLS_KEY", "key"))
+        if given.lacks(key)
+    ]
 
 
 def _no_secrets_in_commands(given: Given) -> list[Problem]:

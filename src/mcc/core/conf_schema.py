@@ -52,6 +52,12 @@ class CronFile(BaseModel):
     marker: f.Text | None = Field(
         None, description="The comment above the line, by which the job is known (the script's name)."
     )
+    overlap: f.Flag = Field(
+        True, description="Whether a run may begin while the one before goes on; if not, it is skipped."
+    )
+    environment: dict[f.Variable, f.VariableValue] = Field(
+        default_factory=dict, description="Variables of the job; no secrets, everybody could read them."
+    )
 
 
 class EmbeddedFile(BaseModel):
@@ -189,6 +195,37 @@ class ConfFile(BaseModel):
         default_factory=list,
         description="The site's cron jobs: a list, or text with one crontab line a line.",
         json_schema_extra=f.or_text,
+    )
+
+    # units, which mcc provision writes
+    APP: f.Text = Field("api.main:app", description="The application of the web unit: module:attribute.")
+    APP_SERVER: f.AppServer = Field("uvicorn", description="What runs it: uvicorn, or gunicorn with uvicorn's workers.")
+    APP_SERVER_ARGS: f.Words = Field(default_factory=list, description="Further arguments of uvicorn or gunicorn.")
+    WORKER_COMMAND: f.Words = Field(
+        default_factory=list, description="The program of WORKER_SERVICE_NAME and its arguments."
+    )
+    LOG_LEVEL: f.Text = Field("info", description="How much uvicorn or gunicorn logs; a variable of the units too.")
+    DESCRIPTION: f.Text | None = Field(None, description="What the web unit is called (the site and its stage).")
+    WORKER_DESCRIPTION: f.Text | None = Field(None, description="What a worker's unit is called.")
+
+    # the site of nginx, which mcc provision writes
+    NGINX_SITE: f.PlainName | None = Field(
+        None, description="The name of the site's file (the last name of REMOTE_BASE)."
+    )
+    TLS: f.Tls = Field("certbot", description="Where certificates come from: certbot, files, or none for plain http.")
+    TLS_CERTIFICATE: f.RootPath | None = Field(
+        None, description="The certificate with its chain; {{DOMAIN}} is each domain. Needed for TLS: files."
+    )
+    TLS_KEY: f.RootPath | None = Field(
+        None, description="The path of the key; {{DOMAIN}} is each domain. Needed for TLS: files."
+    )
+    CERTBOT_EMAIL: f.Mail | None = Field(None, description="Whom the authority writes to before a certificate ends.")
+    API_PREFIX: f.Prefixes = Field(
+        default_factory=lambda: ["/api/"], description="Which addresses are the application's: one prefix, or a list."
+    )
+    BODY_LIMIT: f.BodyLimit = Field("20m", description="The largest request that nginx takes.")
+    RATE_LIMIT: f.RateLimit | None = Field(
+        None, description="Requests of one address to the application, such as 20r/s; more are answered with 429."
     )
 
     # maintenance

@@ -64,6 +64,8 @@ def _conf(given: Given, path: Path) -> m.Conf:
         database=_database(file),
         backup=_backup(file, base),
         cron=to_jobs(given),
+        application=_application(file),
+        web=_web(file),
         maintenance=_maintenance(file),
         smoke=_smoke(file),
         values=given.filled.data,
@@ -137,6 +139,31 @@ def _backup(file: ConfFile, base: Path) -> m.Backup:
         weekly=file.BACKUP_RETENTION_WEEKLY,
         monthly=file.BACKUP_RETENTION_MONTHLY,
         schedule=file.BACKUP_SCHEDULE,
+    )
+
+
+def _application(file: ConfFile) -> m.Application:
+    return m.Application(
+        name=file.APP,
+        server=file.APP_SERVER,
+        server_args=tuple(file.APP_SERVER_ARGS),
+        worker_command=tuple(file.WORKER_COMMAND),
+        log_level=file.LOG_LEVEL,
+        description=file.DESCRIPTION,
+        worker_description=file.WORKER_DESCRIPTION,
+    )
+
+
+def _web(file: ConfFile) -> m.Web:
+    return m.Web(
+        site=file.NGINX_SITE,
+        tls=file.TLS,
+        certificate=file.TLS_CERTIFICATE,
+        key=file.TLS_KEY,
+        email=file.CERTBOT_EMAIL,
+        prefixes=tuple(file.API_PREFIX),
+        body_limit=file.BODY_LIMIT,
+        rate_limit=file.RATE_LIMIT,
     )
 
 

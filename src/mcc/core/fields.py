@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic.fields import ComputedFieldInfo, FieldInfo
 
-from mcc.core import checks
+from mcc.core import checks, web_checks
 from mcc.core.hostnames import address, domain
 
 
@@ -63,6 +63,17 @@ Networks = Annotated[
     BeforeValidator(checks.as_list),
     WithJsonSchema(_STRING_OR_LIST),
 ]
+AppServer = Annotated[Literal["uvicorn", "gunicorn"], BeforeValidator(checks.one_of("uvicorn", "gunicorn"))]
+Tls = Annotated[Literal["certbot", "files", "none"], BeforeValidator(checks.one_of("certbot", "files", "none"))]
+RootPath = Annotated[str, BeforeValidator(web_checks.root_path), _text(r"^(/|\{\{)")]
+Mail = Annotated[str, BeforeValidator(web_checks.mail)]
+Prefixes = Annotated[
+    list[Annotated[str, BeforeValidator(web_checks.prefix)]],
+    BeforeValidator(checks.as_list),
+    WithJsonSchema(_STRING_OR_LIST),
+]
+BodyLimit = Annotated[str, BeforeValidator(web_checks.body_limit), WithJsonSchema({"type": ["string", "integer"]})]
+RateLimit = Annotated[str, BeforeValidator(web_checks.rate_limit)]
 Schedule = Annotated[str, BeforeValidator(checks.schedule)]
 Link = Annotated[str, BeforeValidator(checks.link)]
 Pattern = Annotated[str, BeforeValidator(checks.pattern)]

@@ -15,12 +15,14 @@ SHORTEST = 4
 _SHORTEST_LINE = 8
 
 _NAMES = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_KEY$", re.IGNORECASE)
+# Says where a secret lies, and not what it is.
+_PATHS = frozenset({"TLS_KEY"})
 _URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:([^\s/]+)@")
 
 
 def is_secret_name(key: object) -> bool:
     """Whether a key of this name holds a secret: ``DB_PASSWORD``, ``API_TOKEN``, ``STRIPE_KEY``."""
-    return isinstance(key, str) and _NAMES.search(key) is not None
+    return isinstance(key, str) and key not in _PATHS and _NAMES.search(key) is not None
 
 
 def url_passwords(text: str) -> frozenset[str]:

@@ -14,6 +14,8 @@ from mcc.model.problem import Problem
 
 _PLACEHOLDER = re.compile(r"\{\{[ \t]*(?:(env|file):)?([^\s{}:](?:[^{}\n]*[^\s{}])?)[ \t]*\}\}")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# mcc provision fills these in, once for each domain.
+_EACH_DOMAIN = frozenset({"TLS_CERTIFICATE", "TLS_KEY"})
 MAX_LENGTH = 64 * 1024
 MAX_LEVELS = 40
 
@@ -182,6 +184,8 @@ class _Filling:
             return self._from_outside(kind, name, place), True
         if not _KEY.fullmatch(name):
             return match[0], False  # braces that are somebody else's
+        if name == "DOMAIN" and place[0] in _EACH_DOMAIN:
+            return match[0], False
         value = self._document.data.get(name)
         if name not in self._document.data:
             hint = did_you_mean(name, self._document.data) or "it must be a key of this file"

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from mcc.core.backup_line import backup_lines
 from mcc.core.sudo import Words, required, way_out
+from mcc.core.unit_names import is_template, plain_name_of
 from mcc.deploy import offline
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
@@ -52,6 +53,7 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("folders.link", _links(s, host))
     yield from _coded("databases.unclear", _database(s, host))
     yield from _coded("disk.room", _room(s, host))
+    yield from _coded("units.template", _templates(s))
     yield from _coded("units.unknown", _services(s, host))
     yield from _coded("secrets.argument", _secrets(s))
     yield from _coded("reach.blocked", _reach(s, host))
@@ -213,11 +215,25 @@ def _services(s: Situation, host: Host) -> Iterator[Refused]:
     if s.request.conf.services.manager == "none":
         return
     for name in s.request.conf.services.all:
+        if is_template(name):
+            continue  # said by itself: systemd knows instances of it only
         state = host.services.state(name)
         if not state.known:
             yield SiteError(
                 f"the service {name} is not known: {state.words}", help="only root can install it; ask for the unit"
             )
+
+
+def _templates(s: Situation) -> Iterator[Refused]:
+    """Two slots behind one name need more than a restart, which is all that a deploy does to units."""
+    if s.request.conf.services.manager != "systemd":
+        return
+    for name in filter(is_template, s.request.conf.services.all):
+        kind = "a template unit" if "@." in name or name.endswith("@") else "one slot of a template unit"
+        yield SiteError(
+            f"{name} is {kind}, which this version of mcc does not deploy",
+            help=f"name an ordinary unit, such as {plain_name_of(name)}, and let mcc provision write it",
+        )
 
 
 def _secrets(s: Situation) -> Iterator[Refused]:

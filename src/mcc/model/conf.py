@@ -17,6 +17,8 @@ OwnershipMode = Literal["sudo", "acl", "none"]
 Manager = Literal["systemd", "embedded", "none"]
 DatabaseKind = Literal["sqlite", "postgresql", "none"]
 MigrationTool = Literal["sql", "alembic"]
+AppServer = Literal["uvicorn", "gunicorn"]
+TlsSource = Literal["certbot", "files", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class Services:
 class CronJob:
     """One job: ``# MARKER``, then ``SCHEDULE cd SCRIPTS && ./SCRIPT >> LOGS/LOG 2>&1``.
 
-    ``line`` is a whole crontab line of the project's own; script, log and marker are empty then.
+    ``line`` is a whole crontab line of the project's own; script and log are empty then, and ``marker`` is the
+    comment above it, if that is one word. Without ``overlap`` a run that would overlap the one before is skipped.
     """
 
     schedule: str
@@ -109,6 +112,8 @@ class CronJob:
     log: str
     marker: str
     line: str = ""
+    overlap: bool = True
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,36 @@ class Backup:
     weekly: int = 4
     monthly: int = 0
     schedule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What provisioned units run. ``name`` is ``module:attribute``; commands are lists of words."""
+
+    name: str = "api.main:app"
+    server: AppServer = "uvicorn"
+    server_args: tuple[str, ...] = ()
+    worker_command: tuple[str, ...] = ()
+    log_level: str = "info"
+    description: str | None = None
+    worker_description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The provisioned site of nginx. ``site`` is its file's name; None: the last name of the base.
+
+    ``certificate`` and ``key`` are paths in which ``{{DOMAIN}}`` may stand. ``rate_limit`` is nginx's ``20r/s``.
+    """
+
+    site: str | None = None
+    tls: TlsSource = "certbot"
+    certificate: str | None = None
+    key: str | None = None
+    email: str | None = None
+    prefixes: tuple[str, ...] = ("/api/",)
+    body_limit: str = "20m"
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +236,8 @@ class Conf:
     database: Database = Database()
     backup: Backup = Backup()
     cron: tuple[CronJob, ...] = ()
+    application: Application = Application()
+    web: Web = Web()
     maintenance: Maintenance = Maintenance()
     smoke: Smoke = Smoke()
     values: Mapping[str, Any] = field(default_factory=dict)
