@@ -69,6 +69,15 @@ class FakeClones:
         self._files.scribble(into, self._files.read(copy), 0o600)
         self._process.tick("clones.compact: written", str(into), _failure)
 
+    def empty(self, target: PostgresDatabase, wait: float, scratch: Path) -> None:
+        self._process.breathe()
+        key = (target.database, target.schema or "public")
+        if key not in self._postgres.applied:
+            return
+        self._process.tick("clones.empty: commit", target.name, _failure)
+        self._postgres.applied[key] = ()
+        self._process.tick("clones.empty: committed", target.name, _failure)
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 
 from mcc.model.database import Contents, Target
 
-SetKind = Literal["daily", "weekly", "monthly", "before-migration", "before-restore", "before-clone"]
+SetKind = Literal["daily", "weekly", "monthly", "before-migration", "before-restore", "before-clone", "before-reset"]
 Shelf = Literal["daily", "weekly", "monthly", "before"]
 """The folder of BACKUP_PATH that sets of a kind are in."""
 

@@ -100,6 +100,14 @@ class Site:
         return self.journals / f"{run}.kept"
 
     @property
+    def asides(self) -> Path:
+        return self.own / "aside"
+
+    def aside(self, run: str) -> Path:
+        """What a run moved out of the way, by the same names of the same files, until it is over."""
+        return self.asides / run
+
+    @property
     def runs(self) -> Path:
         return self.own / "runs"
 

@@ -166,6 +166,14 @@ class Clones(Protocol):
         """
         ...
 
+    def empty(self, target: PostgresDatabase, wait: float, scratch: Path) -> None:
+        """Take everything out of a schema, or a whole database, in one transaction; the schema itself stays.
+
+        ``wait``: seconds for whoever holds a table; ``scratch`` is a folder of ours. Raises CopyFailed; it is as it
+        was then.
+        """
+        ...
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

@@ -14,6 +14,7 @@ from mcc.steps.folders import MakeFolders
 from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
+from mcc.steps.maintenance import BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage
 from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
@@ -23,6 +24,7 @@ from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
+from mcc.steps.wipe import EmptyDatabase, WipeFiles
 
 
 def step_kinds() -> Kinds:
@@ -31,6 +33,8 @@ def step_kinds() -> Kinds:
         BackUpDatabases, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
+        BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
+        EmptyDatabase, WipeFiles,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,

@@ -5,32 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcc.core.maintenance import UNAVAILABLE
 from mcc.errors import SmokeFailed
 from mcc.host.ports import Answer, Host
 from mcc.model.plan import MAY_HOLD_SECRETS, Facts, Seen
+from mcc.steps.asking import at_once
 from mcc.steps.log_tail import log_gains, log_sizes
 
 _PAUSE = 0.5
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class SmokeTest:
-    """Every address must answer 200 before its ``timeout`` (seconds) is over; asked again until then."""
+    """Every address must answer 200 before its ``timeout`` (seconds) is over; asked again until then.
+
+    Those of ``resting`` may as well answer 503 with Retry-After: the site is in maintenance.
+    """
 
     urls: tuple[str, ...] = field(metadata={MAY_HOLD_SECRETS: True})
     timeout: float
     logs: Path
+    resting: tuple[str, ...] = field(default=(), metadata={MAY_HOLD_SECRETS: True})
 
     def look(self, host: Host) -> Seen:
         return {"logs": log_sizes(host, self.logs)}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        from concurrent.futures import ThreadPoolExecutor  # slow to import, and not every site is asked
-
-        with ThreadPoolExecutor(min(_AT_ONCE, len(self.urls))) as pool:
-            answers = list(pool.map(lambda url: self._ask(host, url), self.urls))
-        bad = [answer for answer in answers if not answer.ok]
+        answers = at_once(self.urls, lambda url: self._ask(host, url))
+        bad = [answer for answer in answers if not self._is_good(answer)]
         if bad:
             log = (*(_words(answer) for answer in bad), *log_gains(host, self.logs, seen["logs"]))
             raise SmokeFailed(_summary(bad, len(answers)), log=log)
@@ -43,9 +45,13 @@ class SmokeTest:
         deadline = host.clock.monotonic() + self.timeout
         while True:
             answer = host.http.get(url, max(1.0, deadline - host.clock.monotonic()))
-            if answer.ok or host.clock.monotonic() + _PAUSE >= deadline:
+            if self._is_good(answer) or host.clock.monotonic() + _PAUSE >= deadline:
                 return answer
             host.clock.sleep(_PAUSE)
+
+    def _is_good(self, answer: Answer) -> bool:
+        resting = answer.url in self.resting and answer.status == UNAVAILABLE and answer.retry_after
+        return answer.ok or bool(resting)
 
 
 def _words(answer: Answer) -> str:

@@ -57,6 +57,9 @@ class RealClones:
             discard(into)
             raise CopyFailed(f"{copy} cannot be written anew: {error}") from error
 
+    def empty(self, target: PostgresDatabase, wait: float, scratch: Path) -> None:
+        self._replacer.empty(target, wait, scratch)
+
     def put(
         self, dump: Path, source: PostgresDatabase, target: PostgresDatabase, wait: float, scratch: Path,
         script: Path | None, shown: str,

@@ -72,6 +72,15 @@ class PostgresReplacer:
         plan = Replacement(target.schema, source.schema, self._schemas(target), wait, owner or None)
         self._put(dump, target, plan, ("--no-owner", "--no-acl"), extra, scratch)
 
+    def empty(self, target: PostgresDatabase, wait: float, scratch: Path) -> None:
+        """Take everything out of a schema or a whole database, in one transaction. Raises CopyFailed."""
+        plan = Replacement(target.schema, target.schema, self._schemas(target), wait)
+        if target.schema is not None and target.schema not in plan.present:
+            return
+        with _folder(scratch) as folder:
+            (folder / "empty.sql").write_text(plan.prelude(()), "utf-8")
+            self._run(target, [folder / "empty.sql"], None)
+
     def identity(self, target: PostgresDatabase) -> str:
         """Which database and schema this is, whatever the address that leads there. Raises CopyFailed."""
         schema = "current_schema()" if target.schema is None else literal(target.schema)
