@@ -122,7 +122,7 @@ def exchange(**changes: object) -> Exchange:
     for name, value in changes.items():
         setattr(made, name, value)
     site = made.site
-    world.cron.text = with_block(b"5 4 * * * /bin/x\n", DEV, job_lines((JOB,), site.scripts, site.logs)) + b"# end\n"
+    world.cron.text = with_block(b"5 4 * * * /bin/x\n", DEV, job_lines((JOB,), site)) + b"# end\n"
     return made
 
 

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mcc.core.cron_lines import parts
 from mcc.core.crontab import (
     block_of,
     job_lines,
-    parts,
     problem_with_job,
     restore,
     unquoted_commands,
     with_block,
     without_block,
 )
+from mcc.core.layout import Site
 from mcc.errors import CommandFailed
 from mcc.host.commands import RealCommands
 from mcc.host.crontab import SystemCrontab
@@ -33,7 +34,7 @@ HEALTH = CronJob("*/5 * * * *", "health_check.sh", "health.log", "MCC-HEALTH")
 
 
 def lines_for(site: Path, *jobs: CronJob) -> tuple[str, ...]:
-    return job_lines(jobs, site / "scripts", site / "logs")
+    return job_lines(jobs, Site(site))
 
 
 def crontab_with(site: Path, *jobs: CronJob) -> bytes:
@@ -123,7 +124,7 @@ class TestDoubles:
 
     def test_a_command_that_was_not_quoted_is_replaced_too(self) -> None:
         site = Path("/live/my site")
-        old = unquoted_commands([BACKUP], site / "scripts", site / "logs")
+        old = unquoted_commands([BACKUP], Site(site))
         text = f"# MCC-BACKUP\n0 2 * * * {old[0]}\n".encode()
         assert with_block(text, site, lines_for(site, BACKUP), old) == crontab_with(site, BACKUP)
 
@@ -238,7 +239,7 @@ def test_odd_paths_run_as_one_word(name: str, tmp_path: Path) -> None:
     job = CronJob("@daily", f"{name}.sh", f"{name}.log", "M")
     (scripts / job.script).write_text("#!/bin/sh\npwd\n")
     (scripts / job.script).chmod(0o755)
-    found = parts(job_lines([job], scripts, logs)[1].encode())
+    found = parts(job_lines([job], Site(tmp_path / name))[1].encode())
     assert found is not None
     subprocess.run(["sh", "-c", found[1].replace(b"\\%", b"%")], check=True)
     assert (logs / job.log).read_text() == f"{scripts}\n"

@@ -30,7 +30,7 @@ CONF = Conf(
     services=Services(names=("app.service",), workers=("worker.service",)),
     cron=(CronJob("0 2 * * *", "backup.sh", "backup.log", "MCC-BACKUP"),),
 )
-JOBS = job_lines(CONF.cron, SITE.scripts, SITE.logs)
+JOBS = job_lines(CONF.cron, SITE)
 FOREIGN = b"MAILTO=x@example.com\n5 4 * * * /usr/bin/true\n"
 OLD_SCRIPT = b"# MCC-BACKUP\n0 2 * * * cd /srv/site/scripts && ./backup.sh >> /srv/site/logs/backup.log 2>&1\n"
 

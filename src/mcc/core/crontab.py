@@ -15,6 +15,7 @@ partner is dropped, and the lines around it count as somebody else's.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections import Counter
@@ -23,11 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mcc.core.cron_lines import marker_of, names_site, parts, without_marker
+from mcc.core.layout import Site
 from mcc.model.conf import CronJob
 
+FLOCK = "/usr/bin/flock"
+SKIPPED = 197
+"""The exit code of a run that was skipped: one that scripts hardly use."""
+
 _EDGE = re.compile(rb"# (BEGIN|END) mcc (/.*)")
-_VARIABLE = re.compile(rb"[ \t]*(?:\"[^\"]*\"|'[^']*'|[A-Za-z_]\w*)[ \t]*=")
-_JOB = re.compile(rb"[ \t]*(@[a-z]+|[^\s@#]\S*(?:[ \t]+\S+){4})[ \t]+(\S.*)", re.DOTALL)
 _UNSAFE = re.compile(r"[^\w@%+=:,./-]")
 
 
@@ -38,6 +43,8 @@ def problem_with_job(job: CronJob) -> str | None:
             return f"{what} {value!r} must be a file name of printable characters, without backslashes"
         if value.startswith("/") or ".." in value.split("/"):
             return f"{what} {value!r} must stay inside its folder: no leading / and no .."
+    if any(not value.isprintable() or "\\" in value for _, value in job.environment):
+        return "a variable's value must be one line of printable characters, without backslashes"
     if not job.marker.isprintable() or not job.marker.strip():
         return f"marker {job.marker!r} must be one line of printable characters"
     if _EDGE.match(_bytes(f"# {job.marker.strip()}")):
@@ -45,24 +52,43 @@ def problem_with_job(job: CronJob) -> str | None:
     return None
 
 
-def job_lines(jobs: Sequence[CronJob], scripts: Path, logs: Path) -> tuple[str, ...]:
+def job_lines(jobs: Sequence[CronJob], site: Site) -> tuple[str, ...]:
     """Two lines a job: ``# MARKER``, then the schedule and the command; or the job's own line."""
     lines: list[str] = []
     for job in jobs:
-        written = [f"# {job.marker}", f"{job.schedule} {_command(job, scripts, logs)}"]
-        lines += [job.line] if job.line else written
+        lines += [f"# {job.marker}"] if job.marker else []
+        lines.append(job.line or f"{job.schedule} {_command(job, site)}")
     return tuple(lines)
 
 
-def unquoted_commands(jobs: Sequence[CronJob], scripts: Path, logs: Path) -> tuple[str, ...]:
+def unquoted_commands(jobs: Sequence[CronJob], site: Site) -> tuple[str, ...]:
     """The commands as a script writes them that never quotes: what :func:`with_block` replaces."""
-    return tuple(f"cd {scripts} && ./{job.script} >> {logs}/{job.log} 2>&1" for job in jobs if not job.line)
+    return tuple(
+        f"cd {site.scripts} && ./{job.script} >> {site.logs}/{job.log} 2>&1" for job in jobs if not job.line
+    )
 
 
-def _command(job: CronJob, scripts: Path, logs: Path) -> str:
-    folder, script, log = _word(str(scripts)), _word(f"./{job.script}"), _word(f"{logs}/{job.log}")
+def _command(job: CronJob, site: Site) -> str:
+    folder, script, log = _word(str(site.scripts)), _word(f"./{job.script}"), _word(f"{site.logs}/{job.log}")
+    variables = "".join(f"{name}={_word(value)} " for name, value in job.environment)
+    lock = "" if job.overlap else f"{FLOCK} -n -E {SKIPPED} {_word(str(_lock(job, site)))} "
+    command = f"cd {folder} && {variables}{lock}{script} >> {log} 2>&1{'' if job.overlap else _note(job, log)}"
     # Cron cuts a command at a bare % and takes the backslash away from an escaped one: crontab(5).
-    return f"cd {folder} && {script} >> {log} 2>&1".replace("%", "\\%")
+    return command.replace("%", "\\%")
+
+
+def _lock(job: CronJob, site: Site) -> Path:
+    """The file that a job holds while it runs; each marker has its own."""
+    plain = re.sub(r"[^\w.-]", "-", job.marker)
+    other = "" if plain == job.marker else f"-{hashlib.sha256(job.marker.encode()).hexdigest()[:8]}"
+    return site.own / f"cron.{plain[:80]}{other}.lock"
+
+
+def _note(job: CronJob, log: str) -> str:
+    """What comes behind a job's command: a line in its log for a run that was skipped; its exit code stays."""
+    words = shlex.quote(f"{job.marker}: skipped, the run before has not ended")
+    line = f"""echo "$(/bin/date '+%F %T')" {words} >> {log}"""
+    return f" || {{ code=$?; [ $code -ne {SKIPPED} ] || {line}; exit $code; }}"
 
 
 def _word(text: str) -> str:
@@ -70,26 +96,20 @@ def _word(text: str) -> str:
     return shlex.quote(text) if _UNSAFE.search(text) else text
 
 
-def parts(line: bytes) -> tuple[str, bytes] | None:
-    """A line's schedule and command; None for comments, variables, empty and other lines."""
-    text = line.strip()
-    match = None if _VARIABLE.match(text) else _JOB.fullmatch(text)
-    return (match[1].decode("ascii", "replace"), match[2]) if match else None
-
-
 def with_block(text: bytes, site: Path, lines: Sequence[bytes | str], replaces: Sequence[bytes | str] = ()) -> bytes:
     """The crontab with this block for the site; without lines, with no block.
 
-    A block that is there is replaced where it stands, a new one comes last. Outside of all blocks,
-    lines that run a command of ``lines`` or of ``replaces`` are removed, each with the marker
-    comment of that job right before it: an older script left them. What begins with # in
-    ``replaces`` is such a marker.
+    A block that is there is replaced where it stands, a new one comes last. Outside of all blocks go
+    the lines that an older script left, each with the marker comment of that job right before it:
+    those that run a command of ``lines`` or of ``replaces``, and those that have the marker of a job
+    (in the line before, or behind the command) and name the site. What begins with # in ``replaces``
+    is such a marker.
     """
     wanted = [_bytes(line) for line in lines]
     if any(b"\n" in line or _EDGE.match(line) for line in wanted) or "\n" in str(site):
         raise ValueError("a line of a block is one line, and not an edge of a block")
     block = _block(site, wanted)
-    return _exchanged(_without_doubles(_pieces(text, site), _doubles(wanted, replaces)), block)
+    return _exchanged(_without_doubles(_pieces(text, site), _doubles(wanted, replaces, site)), block)
 
 
 def without_block(text: bytes, site: Path) -> bytes:
@@ -112,7 +132,7 @@ def restore(current: bytes, before: bytes, site: Path, replaces: Sequence[bytes 
     if with_block(before, site, lines, replaces) == current:
         return before
     restored = _exchanged(_pieces(current, site), block_of(before, site) or b"")
-    return _put_back(restored, before, site, _doubles(lines, replaces))
+    return _put_back(restored, before, site, _doubles(lines, replaces, site))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,10 +145,19 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Doubles:
-    """Commands whose lines are replaced, and the comments that may stand before them."""
+    """Commands whose lines are replaced, and the markers that may stand before or behind them."""
 
     commands: frozenset[bytes]
     markers: frozenset[bytes]
+    site: Path
+
+    def takes(self, command: bytes, marked: bool) -> bool:
+        """Whether a foreign line is a job of ours; ``marked``: a marker of ours stands right before it."""
+        bare, marker = without_marker(command)
+        known = marker is not None and marker in self.markers
+        if command in self.commands or (known and bare in self.commands):
+            return True
+        return (marked or known) and names_site(command, self.site)
 
 
 def _bytes(text: bytes | str) -> bytes:
@@ -187,27 +216,24 @@ def _joined(text: bytes, block: bytes) -> bytes:
     return text + (b"\n" if block and text and not text.endswith(b"\n") else b"") + block
 
 
-def _doubles(lines: Sequence[bytes], replaces: Sequence[bytes | str]) -> _Doubles:
+def _doubles(lines: Sequence[bytes], replaces: Sequence[bytes | str], site: Path) -> _Doubles:
     others = [_bytes(command) for command in replaces]
-    commands = {job[1] for job in map(parts, lines) if job} | {each for each in others if not each.startswith(b"#")}
-    markers = {line.strip() for line in [*lines, *others] if line.startswith(b"#")}
-    return _Doubles(frozenset(commands), frozenset(markers))
-
-
-def _is_double(piece: _Piece, doubles: _Doubles) -> bool:
-    job = parts(piece.data) if piece.kind == "line" else None
-    return job is not None and job[1] in doubles.commands
+    jobs = [job[1] for job in map(parts, lines) if job] + [each for each in others if not each.startswith(b"#")]
+    markers = {marker for line in [*lines, *others] if (marker := marker_of(line))}
+    behind = {marker for job in jobs if (marker := without_marker(job)[1])}
+    return _Doubles(frozenset({*jobs, *(without_marker(job)[0] for job in jobs)}), frozenset(markers | behind), site)
 
 
 def _without_doubles(pieces: Iterable[_Piece], doubles: _Doubles) -> Iterator[_Piece]:
     """The pieces that stay: no strays, no doubles, no marker that stood right before a double."""
     held: _Piece | None = None
     for piece in pieces:
-        double = _is_double(piece, doubles)
+        job = parts(piece.data) if piece.kind == "line" else None
+        double = job is not None and doubles.takes(job[1], held is not None)
         if held is not None and not double:
             yield held
         held = None
-        if piece.kind == "line" and piece.data.strip() in doubles.markers:
+        if piece.kind == "line" and marker_of(piece.data) in doubles.markers:
             held = piece
         elif not double and piece.kind != "stray":
             yield piece

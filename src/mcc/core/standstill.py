@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcc.core.crontab import job_lines, parts, unquoted_commands
+from mcc.core.cron_lines import parts
+from mcc.core.crontab import job_lines, unquoted_commands
 from mcc.core.layout import Site
 from mcc.core.recovery_line import recovery_line
 from mcc.model.conf import Conf
@@ -15,8 +16,8 @@ def lines_that_stay(conf: Conf, site: Site) -> tuple[str, ...]:
 
 def lines_elsewhere(conf: Conf, site: Site) -> tuple[str, ...]:
     """Commands of the site's jobs, and their markers, that an older script left outside of the block."""
-    lines = job_lines(conf.cron, site.scripts, site.logs)
+    lines = job_lines(conf.cron, site)
     jobs = [found for line in lines if (found := parts(line.encode("utf-8", "surrogateescape")))]
     commands = (command.decode("utf-8", "surrogateescape") for _, command in jobs)
     markers = (line for line in lines if line.startswith("#"))
-    return (*unquoted_commands(conf.cron, site.scripts, site.logs), *commands, *markers)
+    return (*unquoted_commands(conf.cron, site), *commands, *markers)

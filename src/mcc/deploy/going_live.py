@@ -58,11 +58,11 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
         return
     conf, site = s.request.conf, s.site
     backups = backup_lines(conf.backup, site)
-    lines = (*job_lines(conf.cron, site.scripts, site.logs), *backups)
+    lines = (*job_lines(conf.cron, site), *backups)
     if conf.services.manager == "systemd" and not s.recovers_at_boot:
         lines = (*lines, recovery_line(site))
     jobs = many(len(conf.cron) + len(backups) // 2, "job")
-    older = unquoted_commands(conf.cron, site.scripts, site.logs)
+    older = unquoted_commands(conf.cron, site)
     yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
 
 
