@@ -56,13 +56,19 @@ def _older(where: str, stage: Stage, key: str, pattern: str, branches: Sequence[
     usual = [branch for branch in _USUAL if _differs(pattern, branch)]
     if known or usual:
         shown = ", ".join((known or usual)[:5])
-        message = f'{stage.name}: {key} "{pattern}" must match the whole name, and does not take {shown} as a part of a name would'
-        help = f'write "{pattern}.*" if they are meant; "^(?:{pattern.strip("^$")})$" says that they are not'
+        message = f'{stage.name}: {key} "{pattern}" must match the whole name, so {shown} is not meant any more'
+        help = f'"{_wider(pattern)}" takes them; "^{pattern.strip("^$")}$" says that they are not meant'
         yield warning("branches.whole-name", where, message, help)
 
 
 def _differs(pattern: str, branch: str) -> bool:
     return re.search(pattern, branch) is not None and not allows(pattern, branch)
+
+
+def _wider(pattern: str) -> str:
+    """A pattern that matches whole names wherever this one matches a part."""
+    before = "" if pattern.startswith("^") else ".*"
+    return f"{before}(?:{pattern.strip('^$')})" + ("" if pattern.endswith("$") else ".*")
 
 
 def _nobody(where: str, stage: Stage, branches: Sequence[str]) -> Iterator[Finding]:

@@ -61,7 +61,8 @@ def _folder(name: str, shown: Mapping[str, str], expected: Expected) -> Iterator
     folder = shown.get("WorkingDirectory", "").lstrip("!-")
     if folder in ("", "~") or posixpath.normpath(folder) == expected.base:
         return
-    help = f"as root: WorkingDirectory={posixpath.join(expected.base, _first(expected.links))}, then: systemctl daemon-reload"
+    wanted = posixpath.join(expected.base, _first(expected.links))
+    help = f"as root: WorkingDirectory={wanted}, then: systemctl daemon-reload"
     if not _below(folder, expected.base):
         yield error("units.folder", name, f"WorkingDirectory is {folder}, which is not in {expected.base}", help)
     elif not _is_lasting(folder, expected):
@@ -92,7 +93,9 @@ def _user(name: str, shown: Mapping[str, str], expected: Expected) -> Iterator[F
 def _limits(name: str, shown: Mapping[str, str]) -> Iterator[Finding]:
     interval, burst = shown.get("StartLimitIntervalUSec", "0"), shown.get("StartLimitBurst", "5")
     if interval not in ("0", "infinity") and burst != "0":
-        message = f"systemd refuses it after {burst} starts in {interval}: a release that dies at once can use them up, and the way back with it"
+        message = (
+            f"systemd refuses it after {burst} starts in {interval}: a bad release, and the way back, may need more"
+        )
         help = "as root: StartLimitIntervalSec=0 in [Unit], then: systemctl daemon-reload"
         yield warning("units.start-limit", name, message, help)
     if shown.get("Restart", "no") == "no" and shown.get("Type") != "oneshot":

@@ -5,6 +5,7 @@ pydantic is imported late: :func:`read_base` and :func:`stage_base` need none of
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,28 @@ def read_conf(output: Path, name: str, *, site_env: bool = True) -> Conf:
         base = None  # said below, among all other problems
     outside = _OnThisMachine(base, site_env)
     return completed(to_conf(document, fill(document, outside), path), outside.known)
+
+
+def read_conf_elsewhere(output: Path, name: str) -> tuple[Conf, tuple[str, ...]]:
+    """A conf as far as it can be read on another machine than its server; and what only the server knows.
+
+    Values that need ``{{env:…}}`` or ``{{file:…}}`` are left out. Raises ConfigError with all else that is wrong.
+    """
+    from mcc.core.conf_values import to_conf
+    from mcc.core.placeholders import fill
+
+    path = _conf_path(output, name)
+    document = yaml.read(path, _shown(path, output))
+    outside = _OnTheServer()
+    filled = fill(document, outside)
+    problems = tuple(problem for problem in filled.problems if problem.message not in outside.asked)
+    return to_conf(document, dataclasses.replace(filled, problems=problems), path), tuple(outside.asked)
+
+
+def read_document(output: Path, name: str) -> Document:
+    """A conf as it is written. Raises ConfigError."""
+    path = _conf_path(output, name)
+    return yaml.read(path, _shown(path, output))
 
 
 def read_build_info(output: Path) -> BuildInfo | None:
@@ -160,6 +183,23 @@ def _conf_path(output: Path, name: str) -> Path:
     hints = [did_you_mean(name, there), f"there is: {', '.join(there)}" if there else ""]
     where = f"it is looked for in {output} and in its {OWN_FOLDER}/"
     raise ConfigError([Problem(name, 0, "", "is missing", "; ".join(filter(None, [*hints, where])))])
+
+
+class _OnTheServer:
+    """Notes what is asked for, and has nothing of it."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, None] = {}
+
+    def variable(self, name: str) -> str:
+        raise self._note(f"{{{{env:{name}}}}}")
+
+    def file(self, path: str) -> str:
+        raise self._note(f"{{{{file:{path}}}}}")
+
+    def _note(self, what: str) -> Unfit:
+        self.asked.setdefault(what)
+        return Unfit(what)
 
 
 class _OnThisMachine:
