@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from mcc.core.backup_line import backup_lines
-from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.crontab import job_lines, unquoted_commands, with_block
+from mcc.core.crontab_diff import changes
 from mcc.core.recovery_line import recovery_line
 from mcc.core.wording import many
 from mcc.deploy.situation import Situation
@@ -63,7 +64,8 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
         lines = (*lines, recovery_line(site))
     jobs = many(len(conf.cron) + len(backups) // 2, "job")
     older = unquoted_commands(conf.cron, site)
-    yield _step("cut-over", f"crontab: {jobs}", InstallCron(site.base, lines, older))
+    step, after = InstallCron(site.base, lines, older), with_block(s.crontab, site.base, lines, older)
+    yield PlannedStep("cut-over", f"crontab: {jobs}", step, details=changes(s.crontab, after))
 
 
 def health(s: Situation) -> Health:

@@ -69,6 +69,7 @@ class Situation:
     by: str
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     recovers_at_boot: bool = False
+    crontab: bytes = field(default=b"", repr=False)
 
     @property
     def site(self) -> Site:
@@ -129,6 +130,7 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
+        crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=_recovers_at_boot(host.files, request.site),
     )
 

@@ -37,13 +37,15 @@ class Step(Protocol):
 class PlannedStep:
     """A step with its place in the run and its line in the plan.
 
-    ``optional``: a failure is a warning (clean-up after the commit).
+    ``optional``: a failure is a warning (clean-up after the commit). ``details`` are further lines for
+    whoever reads the plan, such as what changes in a file; they are in no journal.
     """
 
     phase: Phase
     title: str
     step: Step
     optional: bool = False
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

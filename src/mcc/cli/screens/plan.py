@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from mcc.deploy.situation import Situation
 from mcc.model.plan import Plan, PlannedStep
@@ -18,7 +19,7 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
             "site": str(situation.site.base),
             "release": situation.version,
             "warnings": [mask(text) for text in plan.warnings],
-            "steps": [_as_data(step, mask(step.title), step in plan.after) for step in plan.steps],
+            "steps": [_as_data(step, mask, step in plan.after) for step in plan.steps],
         }
         print(json.dumps(data), flush=True)
         return
@@ -27,12 +28,19 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
     for text in plan.warnings:
         print(f"  warning   {mask(text)}")
     for step in plan.before:
-        print(f"  {step.phase:<9} {mask(step.title)}")
+        _show(step, mask)
     print("  ---------- commit: from here on only forward")
     for step in plan.after:
-        print(f"  {step.phase:<9} {mask(step.title)}")
+        _show(step, mask)
     print("\nnothing was changed", flush=True)  # an answer that cannot be written is a failure
 
 
-def _as_data(step: PlannedStep, title: str, after: bool) -> dict[str, object]:
-    return {"phase": step.phase, "title": title, "kind": type(step.step).__name__, "after_commit": after}
+def _show(step: PlannedStep, mask: Callable[[str], str]) -> None:
+    print(f"  {step.phase:<9} {mask(step.title)}")
+    for line in step.details:
+        print(f"              {mask(line)}")
+
+
+def _as_data(step: PlannedStep, mask: Callable[[str], str], after: bool) -> dict[str, object]:
+    kind, details = type(step.step).__name__, [mask(line) for line in step.details]
+    return {"phase": step.phase, "title": mask(step.title), "kind": kind, "after_commit": after, "details": details}
