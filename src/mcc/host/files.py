@@ -13,8 +13,17 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mcc.host.ports import Entry, Kind, Space, Tally
-
-_CHUNK = 1 << 20
+from mcc.host.trees import copy_contents, copy_tree, kind_of, sync_each, sync_folder, walk
+from mcc.host.way import (
+    StrangersLink,
+    looked_at,
+    named,
+    naming,
+    open_name,
+    open_regular,
+    opened_folder,
+    parent_of,
+)
 
 
 class RealFiles:
@@ -26,30 +35,35 @@ class RealFiles:
 
     def kind(self, path: Path) -> Kind:
         try:
-            mode = path.lstat().st_mode
+            with parent_of(path) as (folder, name):
+                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return "absent"
-        return _kind(mode)
+        return kind_of(mode)
 
     def read_link(self, path: Path) -> str:
-        return str(path.readlink())
+        with parent_of(path) as (folder, name), naming(path):
+            return os.readlink(name, dir_fd=folder)
 
     def read(self, path: Path, limit: int | None = None, offset: int = 0) -> bytes:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             file.seek(offset)
             return file.read() if limit is None else file.read(limit)
 
     def size(self, path: Path) -> int:
-        return path.lstat().st_size
+        with parent_of(path) as (folder, name), naming(path):
+            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
 
     def names(self, folder: Path) -> list[str]:
         try:
-            return sorted(entry.name for entry in folder.iterdir())
+            with opened_folder(folder) as descriptor:
+                return sorted(os.listdir(descriptor))  # noqa: PTH208 - a descriptor
         except FileNotFoundError:
             return []
 
     def walk(self, folder: Path, skip: Collection[str] = ()) -> Iterator[Entry]:
-        return _walk(folder, "", skip)
+        with opened_folder(folder) as descriptor:
+            yield from walk(descriptor, folder, "", skip)
 
     def space(self, path: Path) -> Space:
         while not path.exists():
@@ -63,261 +77,219 @@ class RealFiles:
         return os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0))
 
     def make_folder(self, path: Path, mode: int = 0o755) -> None:
-        if path.is_dir():
+        if _is_folder(path):
             return
         if path.parent != path:
             self.make_folder(path.parent, mode)
-        with contextlib.suppress(FileExistsError):
-            path.mkdir()
-            path.chmod(mode)  # whatever the umask says
-            _sync_folder(path.parent)
-        if not path.is_dir():
+        with parent_of(path) as (above, name):
+            _make_one(above, name, mode, path)
+        if not _is_folder(path):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
 
     def copy_tree(self, source: Path, target: Path, skip: Collection[str] = ()) -> Tally:
-        if not target.is_dir():
-            target.mkdir(mode=0o755)
-            target.chmod(0o755)
-        return _copy_tree(source, target, skip)
+        if not _is_folder(target):
+            with parent_of(target) as (above, name), naming(target):
+                os.mkdir(name, 0o755, dir_fd=above)
+                _chmod_name(above, name, 0o755, target)
+        with opened_folder(source) as read, opened_folder(target) as write:
+            return copy_tree(read, source, write, target, skip)
 
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
-        temporary = _once(target)
-        try:
-            _copy_contents(source, temporary, mode=mode)
-            _sync_file(temporary)
-            temporary.rename(target)
-        except BaseException:
-            _discard(temporary)
-            raise
-        _sync_folder(target.parent)
+        with parent_of(target) as (folder, name), _temporary(folder, name) as temporary:
+            read = open_regular(source)
+            try:
+                copy_contents(read, folder, temporary, target, mode=mode, sync=True)
+            finally:
+                os.close(read)
+            _put(folder, temporary, name, target)
 
     def write(self, path: Path, data: bytes, mode: int = 0o644) -> None:
-        temporary = _once(path)
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with parent_of(path) as (folder, name), _temporary(folder, name) as temporary:
+            descriptor = open_name(folder, temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path, mode)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fchmod(descriptor, mode)  # behind the write, which takes set-gid away from others than root
                 os.fsync(descriptor)
-            temporary.rename(path)
-        except BaseException:
-            _discard(temporary)
-            raise
-        _sync_folder(path.parent)
+            _put(folder, temporary, name, path)
 
     def append(self, path: Path, data: bytes, mode: int = 0o600) -> None:
-        new = not os.path.lexists(path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
-        try:
-            was = os.fstat(descriptor).st_size
-            written = 0
+        with parent_of(path, follow=True) as (folder, name):
+            descriptor, new = _for_appending(folder, name, path, mode)
             try:
-                while written < len(data):
-                    written += os.write(descriptor, data[written:])
-                if new:
-                    os.fchmod(descriptor, mode)  # whatever the umask says
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, was)  # half a line would hide the next one
-                raise
-        finally:
-            os.close(descriptor)
-        if was == 0:
-            _sync_folder(path.parent)
+                was = os.fstat(descriptor).st_size
+                _append(descriptor, data, was, mode if new else None)
+            finally:
+                os.close(descriptor)
+            if was == 0:
+                _sync_in(folder)
 
     def link(self, path: Path, target: str) -> None:
-        temporary = _once(path)
-        temporary.symlink_to(target)
-        try:
-            temporary.rename(path)
-        except BaseException:
-            _discard(temporary)
-            raise
-        _sync_folder(path.parent)
+        with parent_of(path) as (folder, name), _temporary(folder, name) as temporary, naming(path):
+            os.symlink(target, temporary, dir_fd=folder)
+            _put(folder, temporary, name, path)
 
     def hard_link(self, source: Path, target: Path) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.link(source, target, follow_symlinks=False)
-            _sync_folder(target.parent)
+        with parent_of(source) as (old, old_name), parent_of(target) as (new, new_name):
+            try:
+                with naming(source):
+                    os.link(old_name, new_name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+            except FileExistsError:
+                return
+            _sync_in(new)
 
     def rename(self, source: Path, target: Path) -> None:
-        source.rename(target)
-        _sync_folder(target.parent)
-        if source.parent != target.parent:
-            _sync_folder(source.parent)
+        with parent_of(source) as (old, old_name), parent_of(target) as (new, new_name):
+            with naming(source):
+                os.rename(old_name, new_name, src_dir_fd=old, dst_dir_fd=new)
+            _sync_in(new)
+            if source.parent != target.parent:
+                _sync_in(old)
 
     def exchange(self, first: Path, second: Path) -> None:
-        _exchange(first, second)
-        _sync_folder(first.parent)
-        if second.parent != first.parent:
-            _sync_folder(second.parent)
+        with parent_of(first) as (one, one_name), parent_of(second) as (other, other_name):
+            _exchange((one, one_name), (other, other_name), first, second)
+            _sync_in(one)
+            if second.parent != first.parent:
+                _sync_in(other)
 
     def chmod(self, path: Path, mode: int) -> None:
-        path.chmod(mode)
+        with parent_of(path, follow=True) as (folder, name):
+            _chmod_name(folder, name, mode, path)
 
     def remove(self, path: Path) -> None:
         try:
-            path.unlink()
+            with parent_of(path) as (folder, name):
+                with naming(path):
+                    os.unlink(name, dir_fd=folder)
+                _sync_in(folder)
         except (FileNotFoundError, NotADirectoryError):
             return
-        _sync_folder(path.parent)
 
     def remove_tree(self, path: Path) -> None:
         if self.kind(path) == "absent":
             return
         if self.kind(path) != "folder":
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-        shutil.rmtree(path)
-        _sync_folder(path.parent)
+        with parent_of(path) as (folder, name):
+            shutil.rmtree(name, dir_fd=folder)  # by descriptors all the way down (shutil's documentation)
+            _sync_in(folder)
 
     def sync(self, folder: Path) -> None:
-        if not _sync_file_system(folder):
-            _sync_each(folder)
-        _sync_folder(folder.parent)
+        with opened_folder(folder) as descriptor:
+            if not _sync_file_system(descriptor, folder):
+                sync_each(descriptor, folder)
+        with parent_of(folder) as (above, _):
+            _sync_in(above)
 
 
-def _kind(mode: int) -> Kind:
-    if stat.S_ISLNK(mode):
-        return "link"
-    if stat.S_ISDIR(mode):
-        return "folder"
-    return "file" if stat.S_ISREG(mode) else "other"
-
-
-def _once(path: Path) -> Path:
-    """A hidden name beside ``path`` that nobody used before."""
-    name = os.fsdecode(os.fsencode(path.name)[:200])  # a name may have 255 bytes
-    return path.with_name(f".{name}.{secrets.token_hex(6)}.mcc-tmp")
-
-
-def _discard(temporary: Path) -> None:
-    with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
-
-
-def _walk(folder: Path, below: str, skip: Collection[str]) -> Iterator[Entry]:
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name in skip:
-            continue
-        info = entry.stat(follow_symlinks=False)
-        path = below + entry.name
-        kind = _kind(info.st_mode)
-        target = os.readlink(entry.path) if kind == "link" else ""  # noqa: PTH115 - scandir's own path
-        yield Entry(path, kind, info.st_size, stat.S_IMODE(info.st_mode), info.st_mtime_ns, target)
-        if kind == "folder":
-            yield from _walk(folder / entry.name, path + "/", skip)
-
-
-def _copy_tree(source: Path, target: Path, skip: Collection[str]) -> Tally:
-    files = size = 0
-    with os.scandir(source) as entries:
-        for entry in entries:
-            if entry.name in skip:
-                continue
-            there = target / entry.name
-            if entry.is_symlink():
-                there.unlink(missing_ok=True)
-                there.symlink_to(os.readlink(entry.path))  # noqa: PTH115
-            elif entry.is_dir(follow_symlinks=False):
-                if there.is_symlink():
-                    there.unlink()  # never into what a link leads to
-                there.mkdir(exist_ok=True)
-                tally = _copy_tree(Path(entry.path), there, skip)
-                there.chmod(_wide_enough(entry.stat(follow_symlinks=False).st_mode, 0o755))
-                files, size = files + tally.files, size + tally.bytes
-            elif entry.is_file(follow_symlinks=False):
-                size += _copy_anew(entry.path, there)
-                files += 1
-    return Tally(files, size)
-
-
-def _wide_enough(mode: int, least: int) -> int:
-    """The source's mode, but never so narrow that the services could not read it."""
-    return stat.S_IMODE(mode) | least
-
-
-def _copy_anew(source: str, target: Path) -> int:
-    """Copy a file in the place of whatever is there: another name of the same file must not change."""
+@contextlib.contextmanager
+def _temporary(folder: int, name: str) -> Iterator[str]:
+    """A hidden name that nobody used before; what is left of it is removed if something fails."""
+    short = os.fsdecode(os.fsencode(name)[:200])  # a name may have 255 bytes
+    temporary = f".{short}.{secrets.token_hex(6)}.mcc-tmp"
     try:
-        return _copy_contents(source, target, 0o644)
+        yield temporary
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _put(folder: int, temporary: str, name: str, path: Path) -> None:
+    """Give a file its name, in one rename that lasts."""
+    with naming(path):
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    _sync_in(folder)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder, at the end of our own links."""
+    try:
+        with looked_at(path, follow=True) as found:
+            return stat.S_ISDIR(os.fstat(found).st_mode)
+    except StrangersLink:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return False
+        raise
+
+
+def _make_one(above: int, name: str, mode: int, path: Path) -> None:
+    try:
+        os.mkdir(name, dir_fd=above)
     except FileExistsError:
-        target.unlink()
-        return _copy_contents(source, target, 0o644)
-
-
-def _copy_contents(source: str | Path, target: Path, least: int = 0, mode: int | None = None) -> int:
-    """Copy inside the kernel into a new file, with the source's mode if none is given; the number of bytes."""
-    read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            size = _copy_descriptor(read, write)
-            # By its descriptor: in the folder of a service's user the name may lead elsewhere by now.
-            os.fchmod(write, _wide_enough(os.fstat(read).st_mode, least) if mode is None else mode)
-            return size
-        finally:
-            os.close(write)
-    finally:
-        os.close(read)
-
-
-def _copy_descriptor(read: int, write: int) -> int:
-    size = 0
-    try:
-        while copied := os.copy_file_range(read, write, 1 << 30):
-            size += copied
+        return
     except OSError as error:
-        # Not offered between these two file systems: the plain way, from where it stopped.
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-        while chunk := os.read(read, _CHUNK):
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(write, view) :]
-            size += len(chunk)
-    return size
+        raise named(error, path) from None
+    _chmod_name(above, name, mode, path)  # whatever the umask says
+    _sync_in(above)
 
 
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _chmod_name(folder: int, name: str, mode: int, path: Path) -> None:
+    """chmod(2) of what a name stands for, which is no link."""
+    found = open_name(folder, name, os.O_PATH, path)
     try:
+        if stat.S_ISLNK(os.fstat(found).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        with naming(path):
+            Path(f"/proc/self/fd/{found}").chmod(mode)
+    finally:
+        os.close(found)
+
+
+def _for_appending(folder: int, name: str, path: Path, mode: int) -> tuple[int, bool]:
+    """A descriptor at the end of a regular file, and whether it was made for this. A pipe keeps nobody waiting."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
+    try:
+        descriptor, new = open_name(folder, name, flags, path), False
+    except FileNotFoundError:
+        return open_name(folder, name, flags | os.O_CREAT | os.O_EXCL, path, mode), True
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor, new
+    os.close(descriptor)
+    raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
+
+
+def _append(descriptor: int, data: bytes, was: int, mode: int | None) -> None:
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+        if mode is not None:
+            os.fchmod(descriptor, mode)  # whatever the umask says
         os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, was)  # half a line would hide the next one
+        raise
+
+
+def _sync_in(folder: int) -> None:
+    """fsync(2) of a folder that is open by O_PATH, so that the names in it are durable."""
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        sync_folder(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _sync_folder(path: Path) -> None:
-    """fsync(2) of a folder, so that the names in it are durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # file systems that cannot sync a folder say EINVAL
-            raise
-    finally:
-        os.close(descriptor)
-
-
-_AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
 
 
-def _exchange(first: Path, second: Path) -> None:
+def _exchange(one: tuple[int, str], other: tuple[int, str], first: Path, second: Path) -> None:
     """renameat2(2) with RENAME_EXCHANGE; a C library without the call counts as a kernel without it."""
     try:
         call = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(first)) from None
     flags = ctypes.c_uint(_RENAME_EXCHANGE)
-    if call(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), flags) != 0:
+    if call(one[0], os.fsencode(one[1]), other[0], os.fsencode(other[1]), flags) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(first), None, str(second))
 
 
-def _sync_file_system(folder: Path) -> bool:
+def _sync_file_system(descriptor: int, folder: Path) -> bool:
     """syncfs(2): one call for a whole tree, many times faster than an fsync(2) a file.
 
     False where the C library has no such call. Errors of the device are raised (Linux 5.8 on).
@@ -326,20 +298,7 @@ def _sync_file_system(folder: Path) -> bool:
         syncfs = ctypes.CDLL(None, use_errno=True).syncfs
     except (AttributeError, OSError):
         return False
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(folder))
-    finally:
-        os.close(descriptor)
+    if syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(folder))
     return True
-
-
-def _sync_each(folder: Path) -> None:
-    for entry in _walk(folder, "", ()):
-        if entry.kind == "file":
-            _sync_file(folder / entry.path)
-        elif entry.kind == "folder":
-            _sync_folder(folder / entry.path)
-    _sync_folder(folder)

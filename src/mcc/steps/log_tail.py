@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +10,18 @@ from mcc.host.ports import Host
 
 
 def log_sizes(host: Host, logs: Path) -> dict[str, int]:
-    """The size of each log file, to know later what it gained."""
-    return {name: host.files.size(logs / name) for name in host.files.names(logs) if _is_log(host, logs / name)}
+    """The size of each log file, to know later what it gained.
+
+    A log is a help and no condition: a folder that cannot be read, or that a stranger's link has taken the place
+    of, has none.
+    """
+    sizes = {}
+    with contextlib.suppress(OSError):
+        for name in host.files.names(logs):
+            with contextlib.suppress(OSError):  # removed between two looks
+                if _is_log(host, logs / name):
+                    sizes[name] = host.files.size(logs / name)
+    return sizes
 
 
 def log_gains(
