@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from mcc.host import way
 from mcc.host.files import RealFiles
 from mcc.steps.log_tail import log_gains, log_sizes
 
@@ -101,7 +100,7 @@ def test_a_folder_that_becomes_a_link_between_two_looks_is_not_followed(
             plant(top / "logs/sub", top / "victim")
         return genuine(path, flags, *rest, **more)
 
-    monkeypatch.setattr(way.os, "open", planting)
+    monkeypatch.setattr(os, "open", planting)
     with pytest.raises(OSError, match="symbolic link of another user"):
         acts("logs/sub")[name](top)
     monkeypatch.undo()
