@@ -8,14 +8,19 @@ from mcc.version import __version__
 
 if TYPE_CHECKING:
     from mcc.cli.app import App
+    from mcc.host.hooks.context import Context
 
-__all__ = ["App", "__version__"]
+__all__ = ["App", "Context", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    # ``from mcc import App`` in a project's mcc_deploy.py; everything else stays unloaded.
+    # ``from mcc import App, Context`` in a project's mcc_deploy.py; everything else stays unloaded.
     if name == "App":
         from mcc.cli.app import App
 
         return App
+    if name == "Context":
+        from mcc.host.hooks.context import Context
+
+        return Context
     raise AttributeError(f"module 'mcc' has no attribute {name!r}")

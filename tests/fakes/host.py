@@ -15,6 +15,7 @@ from fakes.commands import CommandsState, FakeCommands
 from fakes.copies import CopiesState, FakeCopies
 from fakes.crontab import CrontabState, FakeCrontab
 from fakes.files import TEMPORARY, FakeFiles
+from fakes.hooks import FakeHooks, HooksState
 from fakes.http import FakeHttp, HttpState
 from fakes.listener import RecordingListener
 from fakes.machine import FakeMachine, MachineState
@@ -42,7 +43,7 @@ class FakeWorld:
     that fails instead. ``services`` are the units that systemd knows. The attributes hold what a
     test may set and look at: ``tree`` (limits, read-only), ``disk`` (root's hand: never ticks),
     ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``postgres``, ``copies``,
-    ``uv``, ``machine``.
+    ``uv``, ``hooks``, ``machine``.
 
     >>> world = FakeWorld(kill_at=3)
     >>> world.plant({"/home/out/api/main.py": b"x", "/srv/site/": None})
@@ -75,6 +76,7 @@ class FakeWorld:
         self.postgres = PostgresState()
         self.copies = CopiesState()
         self.uv = UvState()
+        self.hooks = HooksState()
         self.machine = MachineState()
         self.disk = FakeFiles(self.tree, Process(), Who("root"), self.time)
         self.listener = RecordingListener()
@@ -204,6 +206,7 @@ class FakeWorld:
             postgres_copies=copies,
             clones=FakeClones(files, process, self.postgres),
             uv=FakeUv(self.uv, files, process),
+            hooks=FakeHooks(self.hooks, files, process),
             clock=FakeClock(self.time, process),
             machine=FakeMachine(self.machine, self.user, self.tree, process),
             listener=self.listener,

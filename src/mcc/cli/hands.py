@@ -16,11 +16,12 @@ from mcc.host.crontab import SystemCrontab
 from mcc.host.early import EarlyInterpreter
 from mcc.host.event_log import EventLog
 from mcc.host.files import RealFiles
+from mcc.host.hooks.project import Known, RealHooks
 from mcc.host.http import RealHttp
 from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
-from mcc.host.ports import Commands, Host
-from mcc.host.ports import Services as ServicesPort
+from mcc.host.managers import service_manager
+from mcc.host.ports import Host
 from mcc.host.postgres.copies import PostgresCopies
 from mcc.host.postgres.migrator import PostgresDatabases
 from mcc.host.signals import Interrupts, RealInterrupts
@@ -42,6 +43,7 @@ class RealHands:
     def __init__(self, screen: Callable[[Masker], Sink], early: EarlyInterpreter | None = None) -> None:
         self._screen = screen
         self._early = early
+        self._hooks: Known = {}
 
     def host(self, site: Site, services: Services, run: str = "", lock: Lock | None = None) -> Host:
         inherit = (lock.descriptor,) if lock else ()
@@ -51,7 +53,7 @@ class RealHands:
             files=RealFiles(),
             commands=commands,
             sudo=sudo,
-            services=_manager(site, services, commands, sudo),
+            services=service_manager(site, services, commands, sudo, _Words().say),
             crontab=SystemCrontab(commands),
             http=RealHttp(),
             sqlite=SqliteDatabases(),
@@ -60,6 +62,7 @@ class RealHands:
             postgres_copies=PostgresCopies(commands),
             clones=RealClones(commands),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
+            hooks=RealHooks(commands, self._hooks),
             clock=RealClock(),
             machine=RealMachine(),
             listener=_Words(),
@@ -88,20 +91,6 @@ class RealHands:
 
     def guarded(self, run: str, work: Callable[[], int], rescue: Callable[[str], int]) -> int:
         return guardian.guarded(run, work, rescue)
-
-
-def _manager(site: Site, services: Services, commands: Commands, sudo: RealSudo) -> ServicesPort:
-    if services.manager == "embedded":
-        from mcc.host.embedded import Embedded
-
-        return Embedded(site.base, services.embedded, commands, say=_Words().say)
-    if services.manager == "none":
-        from mcc.host.nomanager import NoManager
-
-        return NoManager()
-    from mcc.host.systemd import Systemd
-
-    return Systemd(commands, sudo, RealMachine().user())
 
 
 class _Words:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from mcc.host.database_ports import Clones, Copier, Migrator, PostgresMigrator, SqliteMigrator
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+from mcc.model.hooks import HookCall, ProjectCode
 from mcc.model.service import ServiceState
 
 Kind = Literal["absent", "file", "folder", "link", "other"]
@@ -110,6 +111,13 @@ class Files(Protocol):
         ...
 
     def rename(self, source: Path, target: Path) -> None: ...
+    def exchange(self, first: Path, second: Path) -> None:
+        """What two names stand for changes places in one stroke (renameat2(2)): neither is ever missing.
+
+        Raises OSError with EINVAL or ENOSYS where the file system or the kernel cannot.
+        """
+        ...
+
     def chmod(self, path: Path, mode: int) -> None: ...
     def remove(self, path: Path) -> None:
         """Remove a file or a link; one that is gone is fine."""
@@ -224,11 +232,15 @@ class Crontab(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one request. ``status`` 0: nothing did, and ``reason`` says why."""
+    """What came back for one request. ``status`` 0: nothing did, and ``reason`` says why.
+
+    ``retry_after`` is the header of that name: a 503 that has it is meant.
+    """
 
     url: str
     status: int
     reason: str
+    retry_after: str = ""
 
     @property
     def ok(self) -> bool:
@@ -273,6 +285,25 @@ class Uv(Protocol):
         """``uv sync --frozen`` of ``project`` into ``environment``, copied and byte-compiled.
 
         ``local_packages`` are built anew, whatever uv's cache holds. Raises CommandFailed.
+        """
+        ...
+
+
+class Hooks(Protocol):
+    """A project's own Python, in processes of its own: ``mcc_deploy.py``."""
+
+    def read(self, folder: Path) -> ProjectCode | None:
+        """What the file in ``folder`` says of itself; None if there is none, or if it does not import mcc.
+
+        It is run for that, once. Raises ConfigError with the project's own lines.
+        """
+        ...
+
+    # effects
+    def run(self, call: HookCall, undo: bool, on_line: Callable[[str], None]) -> Mapping[str, Any]:
+        """Run a function of the kept code, or its undo; the facts that it gives back, secrets masked.
+
+        Raises StepError with the project's own lines, or if the time is over (all that it started is ended then).
         """
         ...
 
@@ -338,6 +369,7 @@ class Host:
     postgres_copies: Copier[PostgresDatabase]
     clones: Clones
     uv: Uv
+    hooks: Hooks
     clock: Clock
     machine: Machine
     listener: Listener

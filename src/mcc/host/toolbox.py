@@ -102,6 +102,11 @@ def _packages() -> dict[str, Path]:
     return found
 
 
+def library() -> frozenset[str]:
+    """Top-level modules that the site's own mcc will have."""
+    return frozenset(name.partition(".")[0] for name in _packages())
+
+
 def _belongs_in_library(top: str) -> bool:
     return top not in ("..", "__pycache__") and not top.endswith((".dist-info", ".pth", ".data"))
 

@@ -11,6 +11,7 @@ from mcc.steps.conf import KeepConf
 from mcc.steps.cron import InstallCron
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
+from mcc.steps.hook import ForgetHooks, KeepHooks, RunHook
 from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
@@ -33,6 +34,7 @@ def step_kinds() -> Kinds:
         BackUpDatabases, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
+        ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
