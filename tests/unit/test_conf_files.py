@@ -298,10 +298,11 @@ def test_ownership_by_sudo_is_the_default_and_needs_user_and_group() -> None:
     ]
 
 
-def test_ownership_by_acl_is_refused_in_this_version() -> None:
+def test_ownership_by_acl_needs_the_service_user_alone() -> None:
     assert said("OWNERSHIP: acl", head="REMOTE_BASE: /x\n") == [
-        "conf.yml:2: OWNERSHIP: acl is not in this version of mcc (allowed: sudo, none)"
+        "conf.yml: DIR_USER: is missing, and OWNERSHIP: acl needs it (DIR_USER: www-data, or OWNERSHIP: none)",
     ]
+    assert conf("OWNERSHIP: acl\nDIR_USER: www-data", head="REMOTE_BASE: /x\n").ownership.mode == "acl"
 
 
 def test_all_problems_of_a_file_come_at_once_in_the_order_of_its_lines() -> None:

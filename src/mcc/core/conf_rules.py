@@ -50,7 +50,6 @@ def rules() -> tuple[Rule, ...]:
         _base_is_there,
         _one_of_two,
         _owners,
-        _no_acl_yet,
         _services_once,
         _domains_once,
         _embedded_services,
@@ -78,20 +77,21 @@ def _one_of_two(given: Given) -> list[Problem]:
     ]
 
 
+_OWNERS = {"sudo": ("DIR_USER", "DIR_GROUP"), "acl": ("DIR_USER",)}
+_NAMES = {"DIR_USER": "www-data", "DIR_GROUP": "deploy"}
+
+
 def _owners(given: Given) -> list[Problem]:
-    if given.file.OWNERSHIP != "sudo" or "OWNERSHIP" in given.wrong:
+    mode = given.file.OWNERSHIP
+    if "OWNERSHIP" in given.wrong:
         return []
     return [
-        given.document.problem((key,), "is missing, and OWNERSHIP: sudo needs it", f"{key}: {name}, or OWNERSHIP: none")
-        for key, name in (("DIR_USER", "www-data"), ("DIR_GROUP", "deploy"))
+        given.document.problem(
+            (key,), f"is missing, and OWNERSHIP: {mode} needs it", f"{key}: {_NAMES[key]}, or OWNERSHIP: none"
+        )
+        for key in _OWNERS.get(mode, ())
         if given.lacks(key)
     ]
-
-
-def _no_acl_yet(given: Given) -> list[Problem]:
-    if given.file.OWNERSHIP != "acl":
-        return []
-    return [given.document.problem(("OWNERSHIP",), "acl is not in this version of mcc", "allowed: sudo, none")]
 
 
 def _services_once(given: Given) -> list[Problem]:

@@ -100,10 +100,10 @@ class ConfFile(BaseModel):
 
     # ownership
     OWNERSHIP: f.OwnershipMode = Field(
-        "sudo", description="How files get their owner: sudo (chown and chmod), acl, none."
+        "sudo", description="Who may do what with files: by sudo (chown and chmod), acl (access control lists), none."
     )
     DIR_USER: f.UserName | None = Field(
-        None, description="The user who runs nginx and the services. Needed for OWNERSHIP: sudo."
+        None, description="The user who runs nginx and the services. Needed for OWNERSHIP: sudo and acl."
     )
     DIR_GROUP: f.UserName | None = Field(None, description="The group that owns the site. Needed for OWNERSHIP: sudo.")
 
