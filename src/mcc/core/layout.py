@@ -149,7 +149,11 @@ class Site:
 
     def hooks(self, release: str) -> Path:
         """A release's own ``mcc_deploy.py`` with what it needs, for an undo after a crash."""
-        return self.own / "hooks" / release
+        return self.all_hooks / release
+
+    @property
+    def all_hooks(self) -> Path:
+        return self.own / "hooks"
 
     @property
     def run(self) -> Path:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 from mcc.core.backup_line import backup_lines
+from mcc.core.hooks import FILE
 from mcc.core.sudo import Words, required, way_out
 from mcc.core.unit_names import is_template, plain_name_of
-from mcc.deploy import offline
+from mcc.deploy import maintenance, offline
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
 from mcc.deploy.request import Request
@@ -59,6 +59,7 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("reach.blocked", _reach(s, host))
     yield from _coded("crontab.missing", _cron(s))
     yield from _coded("units.offline", offline.problems(s, host))
+    yield from _coded("output.maintenance-page", maintenance.problems(s, host))
 
 
 def _coded(code: str, problems: Iterable[Refused]) -> Iterator[Coded]:
@@ -288,6 +289,7 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
     if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
     yield from offline.warnings(s)
+    yield from maintenance.warnings(s)
     yield from _own_script(s, host)
     if s.databases is not None:
         yield from s.databases.warnings(conf.database.offline)
@@ -295,13 +297,11 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
     yield from _side_files(s, host)
 
 
-_IMPORTS_US = re.compile(rb"^\s*(from|import)\s+mcc\b", re.MULTILINE)
-
-
 def _own_script(s: Situation, host: Host) -> Iterator[str]:
-    script = s.request.output / "mcc_deploy.py"
-    if host.files.kind(script) == "file" and not _IMPORTS_US.search(host.files.read(script)):
+    script = s.request.output / FILE
+    if s.code is None and host.files.kind(script) == "file":
         yield f"{script.name} is a script of the project's own, and is not run: that is for uv run {script.name}"
+    yield from s.code.warnings if s.code else ()
 
 
 def _behind_our_back(s: Situation, host: Host) -> Iterator[str]:

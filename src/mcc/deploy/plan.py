@@ -9,9 +9,11 @@ from pathlib import Path
 from mcc.core.databases import files_of
 from mcc.core.retention import environments_to_remove, releases_to_remove
 from mcc.core.wording import many
+from mcc.deploy import maintenance
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
+from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
@@ -30,22 +32,31 @@ from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
 
 
-def make_plan(s: Situation) -> Plan:
-    """All steps of a deploy. What can fail comes before the cut-over."""
+def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
+    """All steps of a deploy. What can fail comes before the cut-over. ``wipe``: see :mod:`mcc.deploy.reset`."""
     before = (
-        *_folders(s),
-        *_place(s),
-        *conf_steps(s),
-        *_environment(s),
+        *keep_steps(s),
+        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s))),
+        *around(s, "venv", _environment(s)),
+        *around(s, "probe", _probe(s)),
+        *maintenance.begin_steps(s),
         *stop_steps(s, health(s)),
-        *_migrate(s),
-        *_own(s),
-        *cut_over_steps(s),
-        *restart_steps(s),
-        *smoke_steps(s),
-        *stable_steps(s),
+        *wipe,
+        *_keep_owners(s),
+        *around(s, "back-up", (*back_up_steps(s), *put_back_steps(s))),
+        *around(s, "migrate", _migrate(s)),
+        *around(s, "own", _own(s)),
+        *around(s, "cut-over", (*cut_over_steps(s), *maintenance.page_steps(s))),
+        *around(s, "start", restart_steps(s)),
+        *maintenance.end_steps(s),
+        *around(s, "smoke", (*smoke_steps(s), *stable_steps(s))),
     )  # fmt: skip
-    return Plan(before, (*_record(s), *_migrate_after(s), *_prune(s)), s.request.warnings)
+    after = (
+        *around(s, "record", _record(s)),
+        *around(s, "after", _migrate_after(s)),
+        *around(s, "prune", _prune(s)),
+    )  # fmt: skip
+    return Plan(before, after, s.request.warnings)
 
 
 def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> PlannedStep:
@@ -88,18 +99,24 @@ def _environment(s: Situation) -> Iterator[PlannedStep]:
         reuse=environment.whole,
     )  # fmt: skip
     yield _step("venv", f"{what} venvs/{environment.name}", build)
-    python, release = folder / "bin" / "python", s.release_folder(component)
-    yield _step("venv", "byte-compile the release", CompileRelease(python, (release,)))
-    if conf.probe:
-        yield _step("probe", f"import {conf.probe}", ProbeModule(python, release, conf.probe))
+    compile = CompileRelease(folder / "bin" / "python", (s.release_folder(component),))
+    yield _step("venv", "byte-compile the release", compile)
 
 
-def _migrate(s: Situation) -> Iterator[PlannedStep]:
+def _probe(s: Situation) -> Iterator[PlannedStep]:
+    component, folder, module = s.environment_component, s.environment_folder, s.request.conf.environment.probe
+    if component and folder and module:
+        step = ProbeModule(folder / "bin" / "python", s.release_folder(component), module)
+        yield _step("probe", f"import {module}", step)
+
+
+def _keep_owners(s: Situation) -> Iterator[PlannedStep]:
     if s.request.conf.ownership.mode == "sudo":
         written = s.databases.written_targets if s.databases else s.pending_targets
         yield _step("migrate", "owners of what is made from here on", _keep_ownership(s, written))
-    yield from back_up_steps(s)
-    yield from put_back_steps(s)
+
+
+def _migrate(s: Situation) -> Iterator[PlannedStep]:
     if s.databases is not None:
         yield _step("migrate", _databases_title(s.databases, phases(s)), _migration_step(s, s.databases, phases(s)))
     yield from _alembic(s)
@@ -177,11 +194,6 @@ def _has_single_file(s: Situation) -> bool:
 def new_release(s: Situation) -> Release:
     """What the ledger will say of this release."""
     conf = s.request.conf
-    links = tuple(
-        (link, os.path.normpath(f"{component.folder}/{s.version}/{inside}"))
-        for component in s.components
-        for link, inside in component.links
-    )
     return Release(
         name=s.version,
         state="live",
@@ -190,7 +202,7 @@ def new_release(s: Situation) -> Release:
         stage=s.request.stage.name,
         by=s.by,
         folders=tuple(f"{component.folder}/{s.version}" for component in s.components),
-        links=links,
+        links=s.links,
         environment=s.environment.name if s.environment else None,
         services=conf.services.all,
         manager=conf.services.manager,
@@ -199,17 +211,21 @@ def new_release(s: Situation) -> Release:
 
 
 def _record(s: Situation) -> Iterator[PlannedStep]:
-    release = new_release(s)
-    yield _step("record", f"{s.version} is live", RecordLive(s.site.ledger, release))
+    yield from adopted_record(s)
+    yield _step("record", f"{s.version} is live", RecordLive(s.site.ledger, new_release(s)))
 
 
 def _prune(s: Situation) -> Iterator[PlannedStep]:
-    ledger = s.ledger.with_live(new_release(s))
+    adopted = s.adoption.release
+    ledger = (s.ledger.with_live(adopted) if adopted else s.ledger).with_live(new_release(s))
     releases = releases_to_remove(ledger, s.request.keep)
     used = {s.environment.name} if s.environment else set()
     environments = environments_to_remove(s.environments_present, ledger, releases, used)
     folders = [s.site.base / folder for release in releases for folder in release.folders]
+    folders += [s.site.hooks(release.name) for release in releases]
     folders += [s.site.environments / name for name in environments]
+    folders += [s.site.material(release.name) for release in releases]
+    folders += [s.site.base / folder for folder in _strangers_to_remove(s, ledger)]
     if folders:
         title = f"{many(len(releases), 'old release')}, {many(len(environments), 'environment')}"
         names = tuple(release.name for release in releases)

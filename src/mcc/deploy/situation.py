@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os.path
 from collections.abc import Iterator, Mapping
@@ -19,19 +20,27 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
+from mcc.core.maintenance import Maintained
 from mcc.core.provisioned import is_ours, recovery_files
+from mcc.deploy.adoption import Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
+from mcc.deploy.hooks import told
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component
 from mcc.model.database import Target
+from mcc.model.hooks import ProjectCode
+from mcc.model.release import Release
 from mcc.runs.databases import site_databases
 from mcc.runs.ledger import read_ledger
+from mcc.runs.maintenance import maintained
 
 _RECORDS_KEPT = 50
+PROJECT = ("pyproject.toml", "uv.lock")
+"""What an environment is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,9 @@ class Situation:
     """Everything that the plan is made from.
 
     ``leftovers`` are folders that nobody needs: of releases that are gone by the ledger, of older
-    tools, of runs that have ended. ``kept`` is for :class:`mcc.runs.work.Prepared`.
+    tools, of runs that have ended. ``code`` is the project's own Python. ``kept`` is for
+    :class:`mcc.runs.work.Prepared`. ``back_to``: the release
+    that a rollback brings live again; its output is what was kept of it.
     """
 
     request: Request
@@ -69,7 +80,16 @@ class Situation:
     by: str
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     recovers_at_boot: bool = False
+    adoption: Adoption = Adoption()
+    back_to: Release | None = None
+    project_files: tuple[str, ...] = PROJECT
     crontab: bytes = field(default=b"", repr=False)
+    maintained: Maintained | None = None
+    """The site was in maintenance before."""
+    code: ProjectCode | None = None
+    """The project's own Python."""
+    resets: bool = False
+    """Data is wiped first, so that databases count as empty."""
 
     @property
     def site(self) -> Site:
@@ -78,6 +98,17 @@ class Situation:
     def release_folder(self, component: Component) -> Path:
         """Where a component's new version will be."""
         return self.site.base / component.folder / self.version
+
+    @property
+    def links(self) -> tuple[tuple[str, str], ...]:
+        """The links of the site, and where they will lead."""
+        if self.back_to is not None:
+            return self.back_to.links
+        return tuple(
+            (link, os.path.normpath(f"{component.folder}/{self.version}/{inside}"))
+            for component in self.components
+            for link, inside in component.links
+        )
 
     @property
     def environment_component(self) -> Component | None:
@@ -105,15 +136,15 @@ class Situation:
         return self.ledger.live is None
 
 
-def look(request: Request, host: Host, run: str, tool: str) -> Situation:
+def look(request: Request, host: Host, run: str, tool: str, resets: bool = False) -> Situation:
     """Look at everything; nothing is changed. ``tool`` is the version of mcc that runs. Raises Refused."""
     components = components_of(request, host.files)
     ledger = read_ledger(host.files, request.site)
     found = site_databases(request.conf, request.site, host, run)
-    alembic = plan_alembic(request, found, components, run)
+    alembic = plan_alembic(request, found, components, run, resets)
     present = _environments(host.files, request.site)
     now = host.clock.now()
-    return Situation(
+    situation = Situation(
         request=request,
         run=run,
         now=now,
@@ -121,7 +152,7 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         components=components,
         ledger=ledger,
         environment=_environment(request, host, present) if has_python(request, host.files) else None,
-        databases=plan_databases(request, found, components),
+        databases=plan_databases(request, found, components, blank=resets),
         alembic=alembic,
         kept=alembic.kept if alembic else found.kept,
         environments_present=present,
@@ -130,9 +161,15 @@ def look(request: Request, host: Host, run: str, tool: str) -> Situation:
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
+        adoption=look_for_adoption(host, request.site, ledger, components, now, run, request.stage.name),
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=_recovers_at_boot(host.files, request.site),
+        maintained=maintained(request.site, host.files),
+        resets=resets,
+        code=host.hooks.read(request.output),
     )
+    hooks = told(situation, host, found.targets)
+    return dataclasses.replace(situation, kept={**situation.kept, **hooks})
 
 
 def _recovers_at_boot(files: Files, site: Site) -> bool:
@@ -166,11 +203,17 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
     for release in ledger.releases:
         if release.state in ("failed", "pruned"):
             # Its folders went, or something in them could not be removed then.
-            yield from (site.base / name for name in release.folders if files.kind(site.base / name) == "folder")
+            places = (*(site.base / name for name in release.folders), site.material(release.name))
+            yield from (place for place in places if files.kind(place) == "folder")
     yield from _old_tools(files, site, tool)
+    needed = {release.name for release in ledger.standing()}
+    yield from (site.hooks(name) for name in files.names(site.all_hooks) if name not in needed)
     for name in files.names(site.journals):
         if name.endswith(".kept") and files.kind(site.journal(name.removesuffix(".kept"))) == "absent":
             yield site.journals / name
+    for run in files.names(site.asides):
+        if files.kind(site.journal(run)) == "absent":
+            yield site.aside(run)
 
 
 def _old_tools(files: Files, site: Site, tool: str) -> Iterator[Path]:

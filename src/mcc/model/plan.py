@@ -17,7 +17,7 @@ MAY_HOLD_SECRETS = "may hold secrets"
 
 Phase = Literal[
     "check", "place", "venv", "probe", "copy", "stop", "back up", "migrate", "restore", "own", "start",
-    "cut-over", "smoke", "commit", "after", "prune", "record",
+    "cut-over", "smoke", "run", "commit", "after", "prune", "record",
 ]  # fmt: skip
 
 

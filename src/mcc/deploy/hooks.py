@@ -1,0 +1,53 @@
+"""The project's own steps in a deploy: where each stands, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mcc.core.hooks import BEHIND_COMMIT
+from mcc.host.ports import Host
+from mcc.model.database import Target
+from mcc.model.plan import PlannedStep
+from mcc.runs.hooks import Folders, context_file, folders_of, hook_step, keep_step
+
+if TYPE_CHECKING:
+    from mcc.deploy.situation import Situation
+
+
+def keep_steps(s: Situation) -> Iterator[PlannedStep]:
+    """The project's code is kept before any of it runs."""
+    if s.code is not None and s.code.around_steps:
+        yield keep_step(s.code, s.request.output, s.site, s.version)
+
+
+def around(s: Situation, step: str, steps: Iterable[PlannedStep]) -> Iterator[PlannedStep]:
+    """The steps of that name, if there are any, with what the project has before and after them."""
+    yield from _hooks(s, "before", step)
+    yield from steps
+    yield from _hooks(s, "after", step)
+
+
+def _hooks(s: Situation, when: str, step: str) -> Iterator[PlannedStep]:
+    for hook in s.code.around_steps if s.code else ():
+        if s.code is not None and (hook.when, hook.at) == (when, step):
+            # Behind the commit the release is live, whatever becomes of the hook.
+            yield hook_step(hook, s.code, s.site, s.version, s.run, optional=step in BEHIND_COMMIT)
+
+
+def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, bytes]:
+    """What the hooks of this deploy may know; nothing without hooks."""
+    if s.code is None or not s.code.around_steps:
+        return {}
+    request, component = s.request, s.environment_component
+    release = Folders(
+        s.version,
+        {each.folder: s.release_folder(each) for each in s.components},
+        s.release_folder(component or s.components[0]) if s.components else None,
+        s.environment_folder,
+    )
+    previous = folders_of(s.ledger.live, s.site, host.files)
+    return context_file(
+        request.conf, request.stage.name, request.stage.parameters, request.output, targets, release, previous,
+        request.build,
+    )  # fmt: skip
