@@ -21,6 +21,7 @@ from fakes.listener import RecordingListener
 from fakes.machine import FakeMachine, MachineState
 from fakes.postgres import FakePostgres, PostgresState
 from fakes.process import Killed, Process
+from fakes.rights import FakeRights
 from fakes.services import FakeServices, ServicesState, Unit, linked_release, start, unit_state
 from fakes.sqlite import FakeSqlite, SqliteState
 from fakes.sudo import FakeSudo, SudoState
@@ -179,11 +180,11 @@ class FakeWorld:
 
     def _look(self, node: object, path: str, found: Snapshot) -> None:
         if isinstance(node, Folder):
-            found[path] = ("folder", node.mode, node.owner)
+            found[path] = ("folder", node.mode, node.owner, *node.acl)
             for name in sorted(node.entries):
                 self._look(node.entries[name], f"{path}/{name}", found)
         elif isinstance(node, File):
-            found[path] = ("file", node.mode, node.owner, node.data)
+            found[path] = ("file", node.mode, node.owner, node.data, *node.acl)
         elif isinstance(node, Link):
             found[path] = ("link", node.mode, node.owner, node.target)
         else:
@@ -195,6 +196,7 @@ class FakeWorld:
         copies = FakeCopies(self.copies, files, process, self.postgres)
         return Host(
             files=files,
+            rights=FakeRights(files, self.machine),
             commands=FakeCommands(self.commands, files, self.time, process),
             sudo=FakeSudo(self.sudo, self.tree, process),
             services=FakeServices(self.units, self.disk, self.time, process),

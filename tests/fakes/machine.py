@@ -11,11 +11,13 @@ from fakes.tree import Folder, Node, Tree, Who
 
 @dataclass(slots=True)
 class MachineState:
-    """``tokens`` counts the names used once, so that a run can be repeated exactly."""
+    """``tokens`` counts the names used once, so that a run can be repeated exactly. ``lists``: its disk knows ACLs."""
 
     host_name: str = "server"
     variables: dict[str, str] = field(default_factory=dict)
     tokens: int = 0
+    lists: bool = True
+    users: set[str] = field(default_factory=lambda: {"root", "deploy", "www-data"})
 
 
 class FakeMachine:

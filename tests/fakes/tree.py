@@ -30,6 +30,7 @@ class File:
     owner: Owner
     mtime: int
     safe: bytes = b""
+    acl: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +61,7 @@ class Folder:
     mtime: int
     entries: dict[str, Node] = field(default_factory=dict)
     safe: dict[str, Node] = field(default_factory=dict)
+    acl: tuple[str, ...] = ()
 
 
 Node: TypeAlias = File | Link | Folder | Other
@@ -261,7 +263,7 @@ def _twin_folder(folder: Folder, twins: dict[int, Node]) -> Folder:
     known = twins.get(id(folder))
     if isinstance(known, Folder):
         return known
-    twin = twins[id(folder)] = Folder(folder.mode, folder.owner, folder.mtime)
+    twin = twins[id(folder)] = Folder(folder.mode, folder.owner, folder.mtime, acl=folder.acl)
     twin.entries = {name: _twin(node, twins) for name, node in folder.entries.items()}
     twin.safe = {name: _twin(node, twins) for name, node in folder.safe.items()}
     return twin

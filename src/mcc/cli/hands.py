@@ -24,6 +24,7 @@ from mcc.host.managers import service_manager
 from mcc.host.ports import Host
 from mcc.host.postgres.copies import PostgresCopies
 from mcc.host.postgres.migrator import PostgresDatabases
+from mcc.host.rights import RealRights
 from mcc.host.signals import Interrupts, RealInterrupts
 from mcc.host.sqlite.copies import SqliteCopies
 from mcc.host.sqlite.migrator import SqliteDatabases
@@ -51,6 +52,7 @@ class RealHands:
         sudo = RealSudo(commands)
         return Host(
             files=RealFiles(),
+            rights=RealRights(),
             commands=commands,
             sudo=sudo,
             services=service_manager(site, services, commands, sudo, _Words().say),

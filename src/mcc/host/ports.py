@@ -133,6 +133,44 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Whose something is, and who may do what with it.
+
+    ``mode`` has the set-gid and sticky bits too; ``acl`` is the whole access control list, in the order of
+    :func:`mcc.core.acl.canonical`, or empty where the mode says all.
+    """
+
+    owner: str
+    group: str
+    mode: int
+    acl: tuple[str, ...] = ()
+
+
+class Rights(Protocol):
+    """Owners, modes and access control lists. Links are never followed at the last name."""
+
+    def look(self, path: Path) -> Access | None:
+        """None if nothing is there."""
+        ...
+
+    def supported(self, path: Path) -> bool:
+        """Whether the file system that ``path`` is on, or would be, knows access control lists."""
+        ...
+
+    def knows(self, user: str) -> bool:
+        """Whether this machine has a user of that name."""
+        ...
+
+    # effects
+    def set(self, path: Path, access: Access) -> None:
+        """Give a folder or file of this user group, mode and list; its owner stays.
+
+        A file with a second name is refused: another folder's rights would be given by this one.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """A command that has ended.
 
@@ -358,6 +396,7 @@ class Host:
     """Everything that a step may use, in one hand."""
 
     files: Files
+    rights: Rights
     commands: Commands
     sudo: Sudo
     services: Services
