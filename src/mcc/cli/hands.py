@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
@@ -32,6 +33,7 @@ from mcc.host.sudo import RealSudo
 from mcc.host.uv import RealUv
 from mcc.model.conf import Services
 from mcc.model.event import Event
+from mcc.model.hooks import ProjectCode
 from mcc.runs.hands import Lock
 
 
@@ -69,6 +71,10 @@ class RealHands:
             machine=RealMachine(),
             listener=_Words(),
         )
+
+    def code(self, output: Path) -> ProjectCode | None:
+        """The project's own Python, if it has any; it is read once. Raises ConfigError."""
+        return RealHooks(RealCommands(), self._hooks).read(output)
 
     def lock(self, site: Site, holder: Mapping[str, object]) -> Lock:
         return SiteLock.take(site.lock, holder)

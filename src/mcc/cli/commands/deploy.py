@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from mcc.cli.commands.project_stage import find_function, run_function
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.plan import show_plan
@@ -30,13 +31,16 @@ def run_deploy(
 ) -> int:
     """Plan or do what the stage is; the answer is the exit code."""
     output, parameters = output.resolve(), parameters_of(params)
+    hands = RealHands(screen_for(format), early)
+    hook = find_function(output, stage, parameters, hands)
+    if hook is not None:
+        return run_function(output, stage, plan_only, format, parameters, hook, hands)
     found = _operation(output, stage, parameters)
     if found is not None:
         return found(output, stage, plan_only, format, parameters)
     request = read_request(output, stage)
     if parameters:
         raise UsageError("--param is for operations; a deploy is said by its files", help="take it out")
-    hands = RealHands(screen_for(format), early)
     if plan_only:
         situation, plan = plan_deploy(request, hands)
         show_plan(situation, plan, format)

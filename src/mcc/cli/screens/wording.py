@@ -9,7 +9,7 @@ from mcc.model.event import RecoveryStarted, RunEnded, RunStarted, StepFailed
 
 def opening(event: RunStarted) -> Iterator[str]:
     """What is about to happen."""
-    yield f"{event.action} {event.stage} -> {event.site}"
+    yield f"{' '.join(filter(None, (event.action, event.stage)))} -> {event.site}"
     if event.release:
         yield f"{event.build or 'no build information'} becomes {event.release}"
 
