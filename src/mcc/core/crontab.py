@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mcc.core.cron_lines import marker_of, names_site, parts, without_marker
+from mcc.core.cron_lines import marker_of, names_site, without_marker
+from mcc.core.cron_lines import parts as parts
 from mcc.core.layout import Site
 from mcc.model.conf import CronJob
 

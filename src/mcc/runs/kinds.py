@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcc.engine.codec import Kinds, kinds_of
+from mcc.steps.adopt import ExchangeEnvironment, KeepCron
 from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.backup_keep import PromoteSet, PruneSets
@@ -16,6 +17,7 @@ from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.maintenance import BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage
+from mcc.steps.material import KeepMaterial
 from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
@@ -25,6 +27,7 @@ from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
+from mcc.steps.variables import WriteVariables
 from mcc.steps.wipe import EmptyDatabase, WipeFiles
 
 
@@ -34,10 +37,12 @@ def step_kinds() -> Kinds:
         BackUpDatabases, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
+        ExchangeEnvironment, KeepCron, KeepMaterial,
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
+        WriteVariables,
     )  # fmt: skip

@@ -1,0 +1,174 @@
+"""``mcc env``: the variables of a site, in its ``.env``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mcc.core import sudo
+from mcc.core.dotenv import Difference, differences, variables
+from mcc.core.dotenv_edit import line_for, with_variables, without_variables
+from mcc.core.layout import Site
+from mcc.core.masking import Masker, is_secret_name
+from mcc.core.nearest import did_you_mean
+from mcc.core.unfit import Unfit
+from mcc.errors import RightsError, SiteError, UsageError
+from mcc.host.ports import Files, Host
+from mcc.model.conf import Conf, Services
+from mcc.model.plan import Plan, PlannedStep
+from mcc.runs.hands import Hands
+from mcc.runs.ledger import read_ledger
+from mcc.runs.run import run_work
+from mcc.runs.work import Prepared, Work
+from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
+from mcc.steps.variables import WriteVariables
+from mcc.steps.waiting import Health
+
+_SHORT = 8
+_OPEN = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of ``.env``. ``restart``: the live release's conf, if its services are to see it at once."""
+
+    site: Site
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gone: tuple[str, ...] = ()
+    restart: Conf | None = None
+
+    @property
+    def action(self) -> str:
+        """The words of the command, for the reader of a run."""
+        return "env set" if self.values else "env unset"
+
+    @property
+    def masker(self) -> Masker:
+        # A value such as 8000 or prod is in every second line of a log, and no secret by its name.
+        long = (value for name, value in self.values.items() if is_secret_name(name) or len(value) >= _SHORT)
+        return Masker(long)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``.env`` as it is. ``mode`` is None if there is no file."""
+
+    values: Mapping[str, str] = field(repr=False)
+    differences: tuple[Difference, ...]
+    mode: int | None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What should be put right, for a person."""
+        return tuple(self._warnings())
+
+    def _warnings(self) -> Iterator[str]:
+        if self.mode is not None and self.mode & _OPEN:
+            yield f".env can be read or written by others (mode {self.mode:04o}): chmod 600 .env"
+        for each in self.differences:
+            yield f".env, {each} (a comment behind a value, export, or an open quote): mcc env set writes it anew"
+
+
+def check_values(values: Mapping[str, str]) -> None:
+    """Raises UsageError for what no ``.env`` can hold; before anybody waits for a lock."""
+    for name, value in values.items():
+        try:
+            line_for(name, value)
+        except Unfit as error:
+            raise UsageError(error.message, help=error.help) from None
+
+
+def look_at_variables(site: Site, files: Files) -> Found:
+    """What the site has. Raises SiteError for a file that is none, or no text."""
+    text = _text(site, files)
+    there = files.kind(site.variables) == "file"
+    return Found(variables(text), differences(text), _mode(site, files) if there else None)
+
+
+def change_variables(change: Change, hands: Hands) -> int:
+    """Write the file anew, as a run; the answer is the exit code. Raises Refused."""
+    check_values(change.values)
+    services = change.restart.services if change.restart else Services(manager="none")
+    work = Work(change.site, change.action, "", services, change.masker)
+    return run_work(work, lambda host, run: _prepare(change, host, run), hands)
+
+
+def readers(site: Site, hands: Hands) -> tuple[str, ...]:
+    """Units of the live release that load ``.env`` when they start; systemd says so without any right."""
+    live = read_ledger(hands.host(site, Services(manager="none")).files, site).live
+    if live is None or live.manager != "systemd":
+        return ()
+    host = hands.host(site, Services(manager="systemd"))
+    if host.commands.find("systemctl") is None:
+        return ()
+    return tuple(unit for unit in live.services if _loads(host, unit, site))
+
+
+def _loads(host: Host, unit: str, site: Site) -> bool:
+    shown = host.commands.run(["systemctl", "show", "-P", "EnvironmentFiles", "--", unit], timeout=30.0)
+    # One a line: /path/.env (ignore_errors=yes)
+    files = [re.sub(r" \(ignore_errors=\w+\)$", "", line.strip()) for line in shown.output.splitlines()]
+    return str(site.variables) in files
+
+
+def _prepare(change: Change, host: Host, run: str) -> Prepared:
+    text = _text(change.site, host.files)
+    _refuse_unknown(change.gone, variables(text))
+    try:
+        changed = with_variables(text, change.values) if change.values else without_variables(text, change.gone)
+    except Unfit as error:
+        raise SiteError(f"{change.site.variables}: {error.message}", help=error.help) from None
+    file = change.site.kept(run) / "variables"
+    names = ", ".join(change.values or change.gone)
+    write = PlannedStep("place", f".env: {names}", WriteVariables(change.site.variables, file))
+    steps = (write,) if change.restart is None else (*_restart(change.restart, change.site, host, write),)
+    return Prepared(Plan(steps, ()), kept={file.name: changed.encode()})
+
+
+def _refuse_unknown(gone: Sequence[str], known: Mapping[str, str]) -> None:
+    for name in gone:
+        if name not in known:
+            raise UsageError(f"there is no {name} in .env", help=did_you_mean(name, known))
+
+
+def _restart(conf: Conf, site: Site, host: Host, write: PlannedStep) -> Iterator[PlannedStep]:
+    """The new variables with a restart, and on the way back the old ones with another."""
+    services = conf.services
+    if not services.all or services.manager == "none":
+        raise UsageError(f"{conf.path.name} names no services that could be restarted", help="leave --restart out")
+    if services.manager == "systemd":
+        _check_rights(host, services)
+    port = conf.api_port if services.names else None
+    health = Health(port, conf.smoke.health_path, conf.smoke.timeout) if port is not None else Health()
+    guard = ServicesBack(services.all, health, services.start_timeout)
+    yield PlannedStep("cut-over", "remember how the services are", guard)
+    yield write
+    restart = RestartServices(services.all, health, services.start_timeout, site.logs)
+    yield PlannedStep("cut-over", f"restart {', '.join(services.all)}", restart)
+    stay = ServicesStable(services.all, services.stable_for, site.logs)
+    yield PlannedStep("smoke", f"services stay up for {services.stable_for:g} s", stay)
+
+
+def _check_rights(host: Host, services: Services) -> None:
+    missing = [words for words in map(sudo.restart, services.all) if not host.sudo.allows(words)]
+    if missing:
+        user = host.machine.user()
+        what = "\n".join(f"  sudo {' '.join(words)}" for words in missing)
+        raise RightsError(f"{user} may not run what is needed:\n{what}", help=sudo.way_out(user, *missing))
+
+
+def _text(site: Site, files: Files) -> str:
+    kind = files.kind(site.variables)
+    if kind == "absent":
+        return ""
+    if kind != "file":
+        raise SiteError(f"{site.variables} is a {kind}, not a file", help="put a file in its place, mode 0600")
+    try:
+        return files.read(site.variables).decode()
+    except UnicodeDecodeError:
+        raise SiteError(f"{site.variables} is not UTF-8", help="put it right by hand") from None
+
+
+def _mode(site: Site, files: Files) -> int | None:
+    return next((entry.mode for entry in files.walk(site.base) if entry.path == site.variables.name), None)
