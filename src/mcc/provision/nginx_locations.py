@@ -1,0 +1,159 @@
+"""What all domains of a site have in common: maintenance, the application, and the files of the front end."""
+
+from __future__ import annotations
+
+from mcc.core.layout import Site
+from mcc.model.conf import Conf
+from mcc.provision.names import ui_link
+from mcc.provision.nginx_words import quoted
+from mcc.provision.upstream import has_application, zone
+
+_PAGE = "/mcc-maintenance.html"
+_FOREVER = "public, max-age=31536000, immutable"
+# What a build names after its content: hexadecimal digits (webpack), capitals and digits (esbuild), and in assets/
+# eight characters of base64 (Vite, Rollup), which plain words must not be taken for.
+_HASHED = (
+    r"[.-](?:(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}|(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8})"
+    r"(?:\.[a-z0-9]+){1,3}$"
+)
+_HASHED_ASSET = r"/assets/[^/]*[.-](?=[\w-]{0,7}[0-9]|[\w-]{1,7}[A-Z])[\w-]{8}(?:\.[a-z0-9]+){1,3}$"
+_FILE = (
+    r"\.(?:js|mjs|css|map|json|txt|xml|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|otf|eot|wasm|mp[34]|webm|pdf|zip"
+    r"|webmanifest)$"
+)
+
+
+def locations(conf: Conf) -> str:
+    """The text that the server of each domain includes."""
+    parts = [_head(conf), _maintenance(conf)]
+    if has_application(conf):
+        parts += [_health(conf), *(_application(conf, prefix) for prefix in conf.web.prefixes)]
+    if "/" not in conf.web.prefixes or not has_application(conf):
+        parts.append(_FILES)
+    return "\n".join(parts)
+
+
+def _head(conf: Conf) -> str:
+    return f"""\
+root {quoted(conf.server.base / ui_link(conf))};
+index index.html;
+client_max_body_size {conf.web.body_limit};
+# A deploy replaces the link to the files; what is kept open by name would go on with the old ones. Whose the link
+# and the files are is no matter.
+open_file_cache off;
+disable_symlinks off;
+gzip on;
+gzip_vary on;
+gzip_types text/css text/javascript application/javascript application/json application/manifest+json
+           application/wasm image/svg+xml;
+"""
+
+
+def _maintenance(conf: Conf) -> str:
+    """503 while the switch is there. ``set`` is kept over the internal redirect to the page, and so is the address."""
+    site, closed = Site(conf.server.base), f"${zone(conf)}_closed"
+    later = f"add_header Retry-After {conf.maintenance.retry_after} always;"
+    return f"""\
+set {closed} 0;
+if (-f {quoted(site.maintenance_switch)}) {{
+    set {closed} 1;
+}}
+if (${zone(conf)}_allowed) {{
+    set {closed} 0;
+}}
+if ($uri = {quoted(conf.smoke.health_path.partition("?")[0])}) {{
+    set {closed} 0;
+}}
+if ($uri = {_PAGE}) {{
+    set {closed} 0;
+}}
+if ({closed}) {{
+    return 503;
+}}
+error_page 503 {_PAGE};
+location = {_PAGE} {{
+    internal;
+    root {quoted(site.maintenance)};
+    {later}
+    add_header Cache-Control no-store always;
+    try_files /page.html @mcc_maintenance;
+}}
+location @mcc_maintenance {{
+    {later}
+    add_header Cache-Control no-store always;
+    return 503;
+}}
+"""
+
+
+def _health(conf: Conf) -> str:
+    """Apart, so that it passes while the site rests, whatever the rate, and wherever its address is."""
+    path = conf.smoke.health_path.partition("?")[0]
+    return f"location = {quoted(path)} {{\n{_proxied(conf)}}}\n"
+
+
+def _application(conf: Conf, prefix: str) -> str:
+    return f"location ^~ {prefix} {{\n{_limited(conf)}{_proxied(conf)}}}\n"
+
+
+def _limited(conf: Conf) -> str:
+    if conf.web.rate_limit is None:
+        return ""
+    burst = max(1, int(conf.web.rate_limit.partition("r/")[0]))
+    return f"    limit_req zone={zone(conf)}_rate burst={burst} nodelay;\n    limit_req_status 429;\n"
+
+
+def _proxied(conf: Conf) -> str:
+    """Nothing is held back on the way to the visitor, or event streams would come in lumps."""
+    return f"""\
+    proxy_pass http://{zone(conf)}_app;
+    proxy_http_version 1.1;
+    proxy_set_header Host $host;
+    proxy_set_header X-Domain $server_name;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Host $host;
+    proxy_set_header X-Forwarded-Port $server_port;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection ${zone(conf)}_connection;
+    proxy_buffering off;
+    proxy_next_upstream error;
+    proxy_connect_timeout 5s;
+    proxy_send_timeout 60s;
+    proxy_read_timeout 300s;
+"""
+
+
+_FILES = f"""\
+# Hidden files are nobody's.
+location ~ "/\\.(?!well-known/)" {{
+    return 404;
+}}
+# Named after its content: never asked for again.
+location ~ "{_HASHED}" {{
+    add_header Cache-Control "{_FOREVER}";
+    add_header X-Content-Type-Options nosniff;
+    try_files $uri =404;
+}}
+location ~ "{_HASHED_ASSET}" {{
+    add_header Cache-Control "{_FOREVER}";
+    add_header X-Content-Type-Options nosniff;
+    try_files $uri =404;
+}}
+# Other files are asked about each time, and a missing one is missing.
+location ~* "{_FILE}" {{
+    add_header Cache-Control no-cache;
+    add_header X-Content-Type-Options nosniff;
+    try_files $uri =404;
+}}
+# A page names the files of its own release, and so must always be the present one: an ETag is made of time and size
+# alone, and two releases can have both in common.
+location / {{
+    add_header Cache-Control no-cache;
+    add_header X-Content-Type-Options nosniff;
+    etag off;
+    if_modified_since off;
+    try_files $uri $uri/index.html /index.html;
+}}
+"""
