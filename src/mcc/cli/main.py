@@ -222,6 +222,31 @@ def send(
     raise typer.Exit(run_send(site, tuple(database or ())))
 
 
+class Maintenance(enum.StrEnum):
+    """What ``mcc maintenance`` does."""
+
+    on = "on"
+    off = "off"
+    status = "status"
+
+
+@app.command(short_help="Send visitors to a page while the site rests.")
+def maintenance(
+    what: Annotated[Maintenance, typer.Argument(help="Begin it, end it, or say how it is.")],
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Migrated, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")] = Migrated.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Have the web server answer 503 and a page, or the site again; a deploy leaves that as it is."""
+    from mcc.cli.commands.maintenance import run_maintenance
+
+    raise _told(run_maintenance(what.value, stage, site, output, plan, format.value))
+
+
 @app.command(short_help="What is live, since when, from which build.")
 def status(
     stage: StageOption = None,

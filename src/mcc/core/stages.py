@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mcc.core.checks import relative_path, whole
@@ -17,6 +17,16 @@ CONF = "conf.yml"
 CLONE_SOURCE = "conf-prod.yml"
 CLONE_TARGET = "conf-dev.yml"
 CLONE_SQL = "clone.sql"
+
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "clone": ("conf-source", "conf-target", "source", "sql", "confirm"),
+    "reset": ("conf", "keep_builds", "confirm"),
+    "db-backup": ("conf", "databases"),
+    "db-restore": ("conf", "from", "databases", "confirm"),
+    "maintenance-on": ("conf",),
+    "maintenance-off": ("conf",),
+}
+"""What a stage may be instead of a deploy, and the parameters that it reads."""
 
 _PREFIXES = ("reset", "clone", "maintenance")
 
@@ -44,6 +54,33 @@ def operation(name: str, parameters: Mapping[str, Any]) -> str | None:
         if lower == prefix or lower.startswith(f"{prefix}-"):
             return lower if prefix == "maintenance" else prefix
     return lower if lower.startswith("db-") else None
+
+
+def known_operation(stage: Stage) -> str | None:
+    """The same, if it is one that mcc knows. Raises UsageError for any other."""
+    what = operation(stage.name, stage.parameters)
+    if what is None or what in OPERATIONS:
+        return what
+    hints = (did_you_mean(what, OPERATIONS), f"operations: {', '.join(OPERATIONS)}; deploy for a deploy")
+    raise UsageError(
+        f"the stage {stage.name!r} is an operation ({what}) that mcc does not know; nothing was done",
+        help="; ".join(filter(None, hints)),
+    )
+
+
+def refuse_unknown_parameters(what: str, given: Collection[str]) -> None:
+    """Raise UsageError for ``--param`` that the operation ``what`` does not read: a misspelt one would be lost."""
+    known = ("operation", *OPERATIONS[what])
+    for name in given:
+        if name not in known:
+            hints = (did_you_mean(name, known), f"it takes: {', '.join(OPERATIONS[what])}")
+            raise UsageError(f"--param {name}: {what} knows no parameter {name}", help="; ".join(filter(None, hints)))
+
+
+def names_in(value: object) -> tuple[str, ...]:
+    """Names of databases in a parameter: a list, or text with commas or spaces between them."""
+    words = value if isinstance(value, list | tuple) else str(value or "").replace(",", " ").split()
+    return tuple(str(word) for word in words)
 
 
 def keep_builds(stage: Stage) -> int:

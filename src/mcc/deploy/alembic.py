@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from mcc.core.databases import password, url_of
 from mcc.core.layout import Site
 from mcc.core.migrating.alembic_versions import Versions, read_versions, script_location
-from mcc.deploy.databases import is_alembic, migrations_source, place_in_output
+from mcc.deploy.databases import is_alembic, look_in, migrations_source, place_in_output
 from mcc.deploy.request import Request
 from mcc.errors import Refused, SiteError
 from mcc.host.alembic import INI, Room, Tenant
-from mcc.host.ports import Files, migrator
+from mcc.host.ports import Files
 from mcc.model.conf import Component
 from mcc.model.database import ALEMBIC, Found, Target
 from mcc.runs.databases import SiteDatabases
@@ -93,9 +93,9 @@ def uses_alembic(request: Request, component: Component | None, files: Files) ->
 
 
 def plan_alembic(
-    request: Request, site: SiteDatabases, components: Sequence[Component], run: str
+    request: Request, site: SiteDatabases, components: Sequence[Component], run: str, blank: bool = False
 ) -> PlannedAlembic | None:
-    """Look at all databases; None if the migrations are not alembic's.
+    """Look at all databases; None if the migrations are not alembic's. ``blank``: they will have been emptied.
 
     Raises SiteError for a project that alembic cannot work in, MigrationFailed for a database that does not answer.
     """
@@ -113,7 +113,7 @@ def plan_alembic(
         )
     tracking = request.conf.database.tracking
     table = ALEMBIC if tracking.is_own else tracking  # env.py may have a version_table of its own
-    found = tuple(migrator(site.host, target).look(target, table) for target in site.targets)
+    found = tuple(look_in(site.host, target, table, blank) for target in site.targets)
     tenants, kept = _tenants(request, site, run)
     versions = _versions(request, component, components, files, location)
     configuration = tuple(_configuration(request, ini, files))

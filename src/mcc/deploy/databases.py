@@ -18,7 +18,7 @@ from mcc.errors import ConfigError, MigrationFailed, SiteError, UsageError
 from mcc.host.migration_files import Sources, read_sources
 from mcc.host.ports import Files, Host, migrator
 from mcc.model.conf import Component
-from mcc.model.database import Found, How, Target
+from mcc.model.database import Found, How, Target, Tracking
 from mcc.model.migration import Migration, MigrationPhase
 from mcc.model.problem import Problem
 from mcc.runs.databases import SiteDatabases
@@ -145,11 +145,13 @@ class PlannedDatabases:
 
 
 def plan_databases(
-    request: Request, site: SiteDatabases, components: Sequence[Component], only: Iterable[str] = ()
-) -> PlannedDatabases | None:
+    request: Request, site: SiteDatabases, components: Sequence[Component], only: Iterable[str] = (),
+    blank: bool = False,
+) -> PlannedDatabases | None:  # fmt: skip
     """Look at all databases of the conf; None if the release brings no files of SQL for them.
 
-    ``only``: names of databases, if not all. Nothing that is found raises: see ``PlannedDatabases.refuse``.
+    ``only``: names of databases, if not all; ``blank``: see :func:`look_in`.
+    Nothing that is found raises: see ``PlannedDatabases.refuse``.
     Raises SiteError for a conf that does not fit the output.
     """
     component = next((component for component in components if component.environment), None)
@@ -171,7 +173,7 @@ def plan_databases(
     sources = Sources(source[1], schema, always, chosen[0].kind if chosen else "sqlite")
     migrations = read_sources(host.files, sources, request.output)
     how = How(database.tracking)
-    planned = _look(host, chosen, migrations, how)
+    planned = _look(host, chosen, migrations, how, blank)
     waiting = ((each.target, each.pending) for each in planned if each.pending and not each.found.new)
     return PlannedDatabases(
         component, source[0], migrations, planned, how, sources, database.schema_sql, database.always_sql,
@@ -179,8 +181,19 @@ def plan_databases(
     )  # fmt: skip
 
 
+def look_in(host: Host, target: Target, tracking: Tracking, blank: bool = False) -> Found:
+    """What a database has had. ``blank``: it will have been emptied by then, whatever is in it now.
+
+    Raises MigrationFailed; of a file that will be gone nothing is asked.
+    """
+    if blank and target.kind == "sqlite":
+        return Found(False)
+    found = migrator(host, target).look(target, tracking)
+    return Found(False, server=found.server) if blank else found
+
+
 def _look(
-    host: Host, chosen: tuple[Target, ...], migrations: tuple[Migration, ...], how: How
+    host: Host, chosen: tuple[Target, ...], migrations: tuple[Migration, ...], how: How, blank: bool
 ) -> tuple[PlannedDatabase, ...]:
     """Tenants mostly stand alike: what was judged for one is taken for the next.
 
@@ -191,7 +204,7 @@ def _look(
     failed: list[MigrationFailed] = []
     for target in chosen:
         try:
-            found = migrator(host, target).look(target, how.tracking)
+            found = look_in(host, target, how.tracking, blank)
         except MigrationFailed as error:
             failed.append(error)
             if target.kind == "sqlite":

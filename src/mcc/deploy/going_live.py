@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,9 +9,12 @@ from mcc.core.backup_line import backup_lines
 from mcc.core.crontab import job_lines, unquoted_commands, with_block
 from mcc.core.crontab_diff import changes
 from mcc.core.recovery_line import recovery_line
+from mcc.core.smoke import smoke_urls
 from mcc.core.wording import many
+from mcc.deploy.maintenance import resting_urls
 from mcc.deploy.situation import Situation
 from mcc.model.plan import Phase, PlannedStep, Step
+from mcc.steps.adopt import ExchangeEnvironment
 from mcc.steps.cron import InstallCron
 from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
@@ -29,22 +31,27 @@ def cut_over_steps(s: Situation) -> Iterator[PlannedStep]:
     if services.all and services.manager != "none":
         guard = ServicesBack(services.all, health(s), services.start_timeout)
         yield _step("cut-over", "remember how the services are", guard)
-    for component in s.components:
-        for link, inside in component.links:
-            target = os.path.normpath(f"{component.folder}/{s.version}/{inside}")
-            yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
+    for link, target in s.links:
+        yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
     if s.environment:
-        target = f"venvs/{s.environment.name}"
-        yield _step("cut-over", f".venv -> {target}", SwitchLink(site.environment, target))
+        yield _environment_link(s, f"venvs/{s.environment.name}")
     yield from _site_files(s)
     yield from _cron(s)
+
+
+def _environment_link(s: Situation, target: str) -> PlannedStep:
+    site, aside = s.site, s.adoption.aside
+    if aside is None:
+        return _step("cut-over", f".venv -> {target}", SwitchLink(site.environment, target))
+    title = f".venv -> {target}; the environment of the script -> venvs/{aside.name}"
+    return _step("cut-over", title, ExchangeEnvironment(site.environment, target, aside))
 
 
 def _site_files(s: Situation) -> Iterator[PlannedStep]:
     output, site = s.request.output, s.site
     single = [(output / file.source, site.base / file.target) for file in s.request.conf.site_files]
     if s.environment:
-        single += [(output / name, site.base / name) for name in ("pyproject.toml", "uv.lock")]
+        single += [(output / name, site.base / name) for name in s.project_files]
     if single:
         title = ", ".join(target.name for _, target in single)
         yield _step("cut-over", title, ReplaceFiles(tuple(single), site.kept(s.run) / "files"))
@@ -58,14 +65,19 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
     if not s.has_crontab:
         return
     conf, site = s.request.conf, s.site
-    backups = backup_lines(conf.backup, site)
-    lines = (*job_lines(conf.cron, site), *backups)
-    if conf.services.manager == "systemd" and not s.recovers_at_boot:
-        lines = (*lines, recovery_line(site))
-    jobs = many(len(conf.cron) + len(backups) // 2, "job")
-    older = unquoted_commands(conf.cron, site)
+    lines, older = cron_lines(s)
+    jobs = many(len(conf.cron) + len(backup_lines(conf.backup, site)) // 2, "job")
     step, after = InstallCron(site.base, lines, older), with_block(s.crontab, site.base, lines, older)
     yield PlannedStep("cut-over", f"crontab: {jobs}", step, details=changes(s.crontab, after))
+
+
+def cron_lines(s: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines of the site's block, and the commands of a script that they stand for."""
+    conf, site = s.request.conf, s.site
+    lines = (*job_lines(conf.cron, site), *backup_lines(conf.backup, site))
+    if conf.services.manager == "systemd" and not s.recovers_at_boot:
+        lines = (*lines, recovery_line(site))
+    return lines, unquoted_commands(conf.cron, site)
 
 
 def health(s: Situation) -> Health:
@@ -83,21 +95,12 @@ def restart_steps(s: Situation) -> Iterator[PlannedStep]:
 
 
 def smoke_steps(s: Situation) -> Iterator[PlannedStep]:
-    urls = smoke_urls(s)
+    urls = smoke_urls(s.request.conf)
     if urls:
         hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc.rpartition("@")[2] for url in urls))
-        step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs)
+        step = SmokeTest(urls, s.request.conf.smoke.timeout, s.site.logs, resting_urls(s, urls))
         many = "1 address" if len(urls) == 1 else f"{len(urls)} addresses"
         yield _step("smoke", f"{many} of {hosts}", step)
-
-
-def smoke_urls(s: Situation) -> tuple[str, ...]:
-    """What is asked after the cut-over: ``SMOKE_URLS``, else the front page and health of each domain."""
-    conf = s.request.conf
-    if conf.smoke.urls is not None:
-        return conf.smoke.urls
-    paths = ("/", conf.smoke.health_path)
-    return tuple(f"https://{domain}{path}" for domain in conf.domains for path in paths)
 
 
 def stable_steps(s: Situation) -> Iterator[PlannedStep]:

@@ -23,8 +23,8 @@ from mcc.steps.waiting import Health
 
 
 def stands_still(s: Situation) -> bool:
-    """Whether the site rests while its databases are migrated."""
-    return s.request.conf.database.offline and bool(s.pending_targets)
+    """Whether the site rests while its databases are migrated, or emptied."""
+    return s.resets or (s.request.conf.database.offline and bool(s.pending_targets))
 
 
 def phases(s: Situation) -> tuple[MigrationPhase, ...]:
@@ -45,8 +45,9 @@ def problems(s: Situation, host: Host) -> Iterator[Refused]:
         triggers = [each for each in host.services.state(name).triggers if host.services.state(each).active]
         if triggers:
             yield SiteError(
-                f"MIGRATE_OFFLINE: {name} would be started again by {', '.join(triggers)} while it has to stand still",
-                help=f"as root, until it is over: systemctl stop {' '.join(triggers)}; or without MIGRATE_OFFLINE",
+                f"{_why(s)}: {name} would be started again by {', '.join(triggers)} while it has to stand still",
+                help=f"as root, until it is over: systemctl stop {' '.join(triggers)}"
+                + ("" if s.resets else "; or without MIGRATE_OFFLINE"),
             )
 
 
@@ -55,7 +56,11 @@ def warnings(s: Situation) -> Iterator[str]:
     services = s.request.conf.services
     if stands_still(s) and services.manager == "none" and services.all:
         names = ", ".join(services.all)
-        yield f"MIGRATE_OFFLINE: {names} cannot be stopped by mcc (SERVICE_MANAGER: none); stop what writes yourself"
+        yield f"{_why(s)}: {names} cannot be stopped by mcc (SERVICE_MANAGER: none); stop what writes yourself"
+
+
+def _why(s: Situation) -> str:
+    return "reset" if s.resets else "MIGRATE_OFFLINE"
 
 
 def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
@@ -74,7 +79,7 @@ def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
 
 def put_back_steps(s: Situation) -> Iterator[PlannedStep]:
     """Stands behind the copies and before the migrations: on the way back databases are as before."""
-    if not stands_still(s):
+    if not stands_still(s) or s.resets:
         return
     services, database = s.request.conf.services, s.request.conf.database
     kept = set_folder(root_of(s.request.conf.backup.path, s.site.base), "before-migration", s.version)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core.branches import refusal
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
-from mcc.core.stages import find_stage, keep_builds, operation
+from mcc.core.stages import find_stage, keep_builds, known_operation
 from mcc.errors import BranchRefused, UsageError
 from mcc.host.settings import conf_name, read_build_info, read_conf, read_config
 from mcc.model.build import BuildInfo
@@ -41,23 +43,30 @@ class Request:
         return (*self.config_warnings, *self.conf.warnings, *missing)
 
 
-def read_request(output: Path, stage_name: str) -> Request:
-    """Read everything that ``output`` says about a stage. Raises Refused."""
+def read_request(
+    output: Path, stage_name: str, wanted: str | None = None, parameters: Mapping[str, str] | None = None
+) -> Request:
+    """Read everything that ``output`` says about a stage that is the operation ``wanted``; None: a deploy.
+
+    ``parameters`` are those of the command line. Raises Refused.
+    """
     config = read_config(output)
-    stage = find_stage(config, stage_name)
-    _refuse_operations(stage)
+    found = find_stage(config, stage_name)
+    stage = dataclasses.replace(found, parameters={**found.parameters, **(parameters or {})})
+    _refuse_other(stage, wanted)
     build = read_build_info(output)
     _check_branch(config, stage, build)
     keep = keep_builds(stage)
     return Request(output, stage, read_conf(output, conf_name(stage)), build, keep, config.warnings)
 
 
-def _refuse_operations(stage: Stage) -> None:
-    what = operation(stage.name, stage.parameters)
-    if what is not None:
+def _refuse_other(stage: Stage, wanted: str | None) -> None:
+    what = known_operation(stage)
+    if what != wanted:
+        is_a, needed = (f"an operation ({what})" if what else "a deploy"), wanted or "a deploy"
         raise UsageError(
-            f"the stage {stage.name!r} is an operation ({what}), which this version of mcc does not have",
-            help="it was not deployed; use the project's own script for it",
+            f"the stage {stage.name!r} is {is_a}; this needs one that is {needed}",
+            help=f"mcc deploy --stage {stage.name} does what it is; the parameter operation says what that is",
         )
 
 

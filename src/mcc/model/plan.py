@@ -16,7 +16,7 @@ MAY_HOLD_SECRETS = "may hold secrets"
 """Metadata of a step's field that is masked in a journal; its undo must not need it."""
 
 Phase = Literal[
-    "check", "place", "venv", "probe", "copy", "stop", "back up", "migrate", "restore", "own", "start",
+    "check", "place", "venv", "probe", "copy", "stop", "back up", "wipe", "migrate", "restore", "own", "start",
     "cut-over", "smoke", "run", "commit", "after", "prune", "record",
 ]  # fmt: skip
 

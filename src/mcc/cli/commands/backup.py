@@ -10,6 +10,7 @@ from mcc.cli.hands import RealHands
 from mcc.cli.screens.backups import show_list, show_verified
 from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.run_plan import show_run_plan
+from mcc.core.stages import names_in
 from mcc.errors import UsageError
 from mcc.operations.backup import back_up, plan_backup
 from mcc.operations.backup_look import chosen, sets, verify
@@ -45,7 +46,8 @@ def run_backup(stage: str | None, site: Path | None, output: Path, options: Opti
 
 def run_backup_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
     """The stage operation ``db-backup``."""
-    return _run(asked_by_stage(output.resolve(), stage, parameters), Options(plan=plan_only, format=format))
+    asked = asked_by_stage(output.resolve(), stage, parameters)
+    return _run(asked, Options(plan=plan_only, databases=names_in(asked.parameters.get("databases")), format=format))
 
 
 def _run(asked: Asked, options: Options) -> int:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
+from mcc.cli.commands.operations import find_operation
 from mcc.cli.commands.project_stage import find_function, run_function
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.plan import show_plan
-from mcc.core.stages import find_stage, operation
 from mcc.deploy.request import read_request
 from mcc.deploy.run import deploy, plan_deploy
 from mcc.errors import UsageError
 from mcc.host.early import EarlyInterpreter
-from mcc.host.settings import read_config
-
-Operation: TypeAlias = Callable[[Path, str, bool, str, Mapping[str, str]], int]
-"""Output folder, stage, whether only to plan, format, parameters of the command line; the exit code."""
 
 
 def run_deploy(
@@ -35,7 +30,7 @@ def run_deploy(
     hook = find_function(output, stage, parameters, hands)
     if hook is not None:
         return run_function(output, stage, plan_only, format, parameters, hook, hands)
-    found = _operation(output, stage, parameters)
+    found = find_operation(output, stage, parameters)
     if found is not None:
         return found(output, stage, plan_only, format, parameters)
     request = read_request(output, stage)
@@ -57,22 +52,3 @@ def parameters_of(params: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--param {text} is not KEY=VALUE")
         found[key] = value
     return found
-
-
-def _operation(output: Path, stage: str, parameters: Mapping[str, str]) -> Operation | None:
-    """What does the work of a stage that is no deploy; None: it deploys, or nobody here does it."""
-    found = find_stage(read_config(output), stage)
-    what = operation(found.name, {**found.parameters, **parameters})
-    if what == "db-backup":
-        from mcc.cli.commands.backup import run_backup_stage
-
-        return run_backup_stage
-    if what == "db-restore":
-        from mcc.cli.commands.restore import run_restore_stage
-
-        return run_restore_stage
-    if what == "clone":
-        from mcc.cli.commands.clone import run_clone_stage
-
-        return run_clone_stage
-    return None

@@ -8,6 +8,8 @@ from pathlib import Path
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.run_plan import show_run_plan
+from mcc.core.protection import refuse_protected
+from mcc.core.stages import names_in
 from mcc.errors import UsageError
 from mcc.operations.restore import RestoreRequest, plan_restore, restore
 from mcc.operations.site import asked_by_site, asked_by_stage
@@ -26,11 +28,13 @@ def run_restore(
 
 
 def run_restore_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
-    """The stage operation ``db-restore``."""
+    """The stage operation ``db-restore``: a button, so that a protected site's name has to be typed."""
     asked = asked_by_stage(output.resolve(), stage, parameters)
-    names = [name for name in str(asked.parameters.get("databases", "")).replace(",", " ").split() if name]
+    confirm = str(asked.parameters.get("confirm", ""))
+    refuse_protected(asked.conf, confirm, "what its databases hold would be replaced", "--param confirm=NAME")
     named = asked.parameters.get("from")
-    return _run(RestoreRequest(asked, str(named) if named else None, tuple(names)), plan_only, format)
+    names = names_in(asked.parameters.get("databases"))
+    return _run(RestoreRequest(asked, str(named) if named else None, names), plan_only, format)
 
 
 def _run(request: RestoreRequest, plan_only: bool, format: str) -> int:

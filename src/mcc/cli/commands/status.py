@@ -10,10 +10,12 @@ from typing import Any
 from mcc.core import ledger as ledgers
 from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
+from mcc.core.maintenance import Maintained
 from mcc.errors import UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
+from mcc.runs.maintenance import maintenance_data
 
 
 def show_status(stage: str | None, base: Path | None, format: str) -> int:
@@ -88,6 +90,7 @@ def _status(site: Site) -> dict[str, Any]:
         "can_go_back_to": [release.name for release in ledger.releases if release.state == "good"],
         "last_failure": _last_failure(ledger),
         "backup": backup_state(site, live, RealFiles(), RealClock().now().astimezone()),
+        "maintenance": maintenance_data(site, RealFiles()),
         "held_by": held,
         "dead_runs": [] if held else open_runs,
         "bad_ledger_lines": list(ledger.bad_lines),
@@ -124,6 +127,8 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
         print(f"failed    {failure['release']}: {failure['error'].splitlines()[0] if failure['error'] else '?'}")
     if ledger.bad_lines:
         print(f"warning   {site.ledger}: lines that cannot be read: {', '.join(map(str, ledger.bad_lines))}")
+    if answer["maintenance"]:
+        print(f"resting   in maintenance, {Maintained(**answer['maintenance']).words}; mcc maintenance off ends it")
     _print_backup(answer["backup"])
     under_way = answer["held_by"] or answer["dead_runs"]
     for link in () if under_way else answer["changed_links"]:

@@ -1,0 +1,23 @@
+"""The stage operation ``reset``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mcc.cli.hands import RealHands
+from mcc.cli.screens.choose import screen_for
+from mcc.cli.screens.plan import show_plan
+from mcc.deploy.request import read_request
+from mcc.deploy.reset import plan_reset, reset
+
+
+def run_reset_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
+    """Wipe the stage's site and deploy it, or show what would be done; the exit code."""
+    request = read_request(output.resolve(), stage, "reset", parameters)
+    hands = RealHands(screen_for(format))
+    if not plan_only:
+        return reset(request, hands)
+    situation, plan = plan_reset(request, hands)
+    show_plan(situation, plan, format)
+    return 0

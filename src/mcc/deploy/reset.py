@@ -1,0 +1,117 @@
+"""``reset-…``: a stage is emptied, and deployed on empty databases, in one run.
+
+Files of users go aside by their names and come back by them; what a server's databases hold is copied first and
+put back. Only behind the commit is anything gone. Copies of all databases stay for a while, as before a restore.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcc.core.backups import root_of, set_folder, set_name
+from mcc.core.protection import refuse_protected
+from mcc.core.wording import many
+from mcc.deploy.checks import check_request, check_situation
+from mcc.deploy.plan import make_plan, new_release, owned_paths
+from mcc.deploy.request import Request
+from mcc.deploy.situation import Situation, look
+from mcc.errors import SiteError
+from mcc.host.ports import Host
+from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
+from mcc.model.plan import Plan, PlannedStep
+from mcc.runs.databases import site_databases
+from mcc.runs.hands import Hands
+from mcc.runs.recover import dead_runs
+from mcc.runs.run import nothing_changed, run_id, run_work
+from mcc.runs.work import Prepared, Work
+from mcc.steps.keep_present import KeepPresent
+from mcc.steps.leftovers import RemoveLeftovers
+from mcc.steps.ownership import Own
+from mcc.steps.wipe import EmptyDatabase, WipeFiles
+from mcc.version import __version__
+
+
+def plan_reset(request: Request, hands: Hands) -> tuple[Situation, Plan]:
+    """Look, check and plan; nothing is changed. Raises Refused."""
+    host = hands.host(request.site, request.conf.services)
+    with nothing_changed():
+        situation, prepared = _prepared(request, hands, host, run_id(host))
+    open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
+    return situation, dataclasses.replace(prepared.plan, warnings=(*prepared.plan.warnings, *open_runs))
+
+
+def reset(request: Request, hands: Hands) -> int:
+    """Wipe and deploy; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
+    conf = request.conf
+    work = Work(request.site, "reset", request.stage.name, conf.services, request.masker, request.build)
+    return run_work(work, lambda host, run: _prepared(request, hands, host, run)[1], hands)
+
+
+def _prepared(request: Request, hands: Hands, host: Host, run: str) -> tuple[Situation, Prepared]:
+    confirm = str(request.stage.parameters.get("confirm", ""))
+    refuse_protected(request.conf, confirm, "all its data would be gone", "--param confirm=NAME")
+    check_request(request, host)
+    situation = look(request, host, run, hands.tool(request.site).version, resets=True)
+    found = site_databases(request.conf, request.site, host, run)
+    _refuse_elsewhere(situation, found.targets)
+    _refuse_links(situation, host)
+    warnings = check_situation(situation, host)
+    plan = make_plan(situation, tuple(_wipe(situation, host, found.targets)))
+    gone = RemoveLeftovers((situation.site.aside(run),), ())
+    after = (*plan.after, PlannedStep("prune", "what was wiped is removed", gone, optional=True))
+    full = Plan(plan.before, after, (*plan.warnings, *warnings))
+    kept = {**found.kept, **situation.kept}
+    return situation, Prepared(full, new_release(situation), kept)
+
+
+def _refuse_elsewhere(s: Situation, targets: tuple[Target, ...]) -> None:
+    for target in targets:
+        if isinstance(target, SqliteDatabase) and s.site.base not in target.path.parents:
+            raise SiteError(
+                f"{target.name} lies outside of the site, in {target.path}: a reset leaves it alone and cannot go on",
+                help="remove it by hand, and deploy; or let DATABASE_URL name a file below REMOTE_BASE",
+            )
+
+
+def _refuse_links(s: Situation, host: Host) -> None:
+    """What lies behind a link would have to be followed, and may be somebody else's."""
+    for path in (s.site.data, s.site.domains):
+        if host.files.kind(path) not in ("absent", "folder"):
+            kind = host.files.kind(path)
+            raise SiteError(f"{path} is a {kind}, not a folder: a reset does not follow it", help="move it away")
+
+
+def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[PlannedStep]:
+    stopped = s.request.conf.services.all if s.request.conf.services.manager != "none" else ()
+    owner, live = s.request.conf.ownership, s.ledger.live
+    if owner.mode == "sudo":
+        own = Own(owned_paths(s), owner.user or "", owner.group or "")
+        yield PlannedStep("stop", "owners of what goes aside", own)
+    kept = _set(s, host)
+    if targets:
+        keep = KeepPresent(
+            targets, kept, s.site.base, "before-reset", s.request.stage.name, live.name if live else "", __version__,
+            s.request.conf.database.tracking,
+        )  # fmt: skip
+        yield PlannedStep("back up", f"{many(len(targets), 'database')} -> before/{kept.name}", keep)
+    yield _files_step(s, targets, stopped)
+    for target in targets:
+        if isinstance(target, PostgresDatabase):
+            empty = EmptyDatabase(target, kept, s.site.kept(s.run), stopped)
+            yield PlannedStep("wipe", f"empty {target.name}", empty)
+
+
+def _files_step(s: Situation, targets: tuple[Target, ...], stopped: tuple[str, ...]) -> PlannedStep:
+    folders = (s.site.domains, s.site.data)
+    files = [target.path for target in targets if isinstance(target, SqliteDatabase)]
+    single = tuple(path for path in files if not any(folder in path.parents for folder in folders))
+    step = WipeFiles(folders, single, s.site.aside(s.run), stopped)
+    shown = ", ".join([*(f"{folder.name}/" for folder in folders), *(path.name for path in single)])
+    return PlannedStep("wipe", f"{shown} aside", step)
+
+
+def _set(s: Situation, host: Host) -> Path:
+    root = root_of(s.request.conf.backup.path, s.site.base)
+    return set_folder(root, "before-reset", set_name(s.now, host.files.names(set_folder(root, "before-reset", ""))))
