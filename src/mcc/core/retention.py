@@ -19,6 +19,16 @@ def releases_to_remove(ledger: Ledger, keep: int) -> tuple[Release, ...]:
     return tuple(release for release in standing if release not in kept and release.state != "live")
 
 
+def strangers_to_remove(strangers: Collection[str], ledger: Ledger, keep: int) -> tuple[str, ...]:
+    """Version folders that no run of mcc made (``api/vrs-…``), beyond the newest ``keep`` with all that stands.
+
+    It is what the script that made them would do itself: by their names.
+    """
+    names = sorted({folder.rpartition("/")[2] for folder in strangers}, reverse=True)
+    kept = names[: max(0, keep - len(ledger.standing()))]
+    return tuple(folder for folder in strangers if folder.rpartition("/")[2] not in kept)
+
+
 def environments_to_remove(
     present: Collection[str], ledger: Ledger, removed: Collection[Release], in_use: Collection[str]
 ) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python
 from mcc.errors import Refused, RightsError, SiteError
 from mcc.host.ports import Host
+from mcc.runs.changes import look_for_changes
 
 _ROOM = 64 * 1024 * 1024
 _INODES = 1000
@@ -156,10 +157,20 @@ def _links(s: Situation, host: Host) -> Iterator[Refused]:
             kind = host.files.kind(s.site.base / link)
             if kind not in ("absent", "link"):
                 yield SiteError(f"{s.site.base / link} is a {kind}, not a link", help="move it away, then deploy again")
-    if s.environment and host.files.kind(s.site.environment) not in ("absent", "link"):
+    if s.environment:
+        yield from _environment(s, host)
+
+
+def _environment(s: Situation, host: Host) -> Iterator[Refused]:
+    """A real one is moved to another folder: its entry .. changes, which is a write."""
+    path, kind = s.site.environment, host.files.kind(s.site.environment)
+    if kind not in ("absent", "link", "folder"):
+        yield SiteError(f"{path} is a {kind}, not an environment", help="move it away, then deploy again")
+    elif kind == "folder" and not host.files.may_write(path):
+        user = host.machine.user()
         yield SiteError(
-            f"{s.site.environment} is a real environment, as an older script made it, not a link",
-            help="this version cannot take such a site over; keep the script, or use another REMOTE_BASE",
+            f"{path} is a real environment, as a script makes one, and {user} may not move it: it cannot write it",
+            help=f"as root: chown {user} {path}",
         )
 
 
@@ -305,12 +316,9 @@ def _own_script(s: Situation, host: Host) -> Iterator[str]:
 
 
 def _behind_our_back(s: Situation, host: Host) -> Iterator[str]:
-    live = s.ledger.live
-    for link, target in live.links if live else ():
-        path = s.site.base / link
-        now = host.files.read_link(path) if host.files.kind(path) == "link" else host.files.kind(path)
-        if now != target:
-            yield f"{link} was changed by someone else: it is {now}, and {live.name if live else ''} made it {target}"
+    whole = s.environment.name if s.environment and s.environment.whole else None
+    yield from look_for_changes(host.files, host.crontab, s.site, s.ledger, whole).sentences
+    yield from s.adoption.warnings()
 
 
 def _side_files(s: Situation, host: Host) -> Iterator[str]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mcc.core.databases import files_of
-from mcc.core.retention import environments_to_remove, releases_to_remove
+from mcc.core.retention import environments_to_remove, releases_to_remove, strangers_to_remove
 from mcc.core.wording import many
 from mcc.deploy import maintenance
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.hooks import around, keep_steps
+from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
 from mcc.model.build import BuildInfo
@@ -36,7 +37,7 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
     """All steps of a deploy. What can fail comes before the cut-over. ``wipe``: see :mod:`mcc.deploy.reset`."""
     before = (
         *keep_steps(s),
-        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s))),
+        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s), *material_steps(s), *adopt_steps(s))),
         *around(s, "venv", _environment(s)),
         *around(s, "probe", _probe(s)),
         *maintenance.begin_steps(s),
@@ -225,9 +226,11 @@ def _prune(s: Situation) -> Iterator[PlannedStep]:
     folders += [s.site.hooks(release.name) for release in releases]
     folders += [s.site.environments / name for name in environments]
     folders += [s.site.material(release.name) for release in releases]
-    folders += [s.site.base / folder for folder in _strangers_to_remove(s, ledger)]
+    strangers = strangers_to_remove(s.adoption.strangers, ledger, s.request.keep)
+    folders += [s.site.base / folder for folder in strangers]
     if folders:
         title = f"{many(len(releases), 'old release')}, {many(len(environments), 'environment')}"
+        title += f", {many(len(strangers), 'folder')} of a script" if strangers else ""
         names = tuple(release.name for release in releases)
         step = Prune(tuple(folders), names, s.site.ledger, s.run)
         yield _step("prune", title, step, optional=True)

@@ -20,9 +20,10 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
+from mcc.core.links import inside
 from mcc.core.maintenance import Maintained
 from mcc.core.provisioned import is_ours, recovery_files
-from mcc.deploy.adoption import Adoption, look_for_adoption
+from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.hooks import told
@@ -39,8 +40,6 @@ from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
 
 _RECORDS_KEPT = 50
-PROJECT = ("pyproject.toml", "uv.lock")
-"""What an environment is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Situation:
     by: str
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     recovers_at_boot: bool = False
-    adoption: Adoption = Adoption()
+    adoption: Adoption = field(default_factory=Adoption)
     back_to: Release | None = None
     project_files: tuple[str, ...] = PROJECT
     crontab: bytes = field(default=b"", repr=False)
@@ -161,7 +160,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
-        adoption=look_for_adoption(host, request.site, ledger, components, now, run, request.stage.name),
+        adoption=look_for_adoption(host.files, request.conf, ledger, components, now, run, request.stage.name),
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=_recovers_at_boot(host.files, request.site),
         maintained=maintained(request.site, host.files),
@@ -204,7 +203,8 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
         if release.state in ("failed", "pruned"):
             # Its folders went, or something in them could not be removed then.
             places = (*(site.base / name for name in release.folders), site.material(release.name))
-            yield from (place for place in places if files.kind(place) == "folder")
+            in_use = _in_use(files, site, release)
+            yield from (place for place in places if files.kind(place) == "folder" and place not in in_use)
     yield from _old_tools(files, site, tool)
     needed = {release.name for release in ledger.standing()}
     yield from (site.hooks(name) for name in files.names(site.all_hooks) if name not in needed)
@@ -214,6 +214,13 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
     for run in files.names(site.asides):
         if files.kind(site.journal(run)) == "absent":
             yield site.aside(run)
+
+
+def _in_use(files: Files, site: Site, release: Release) -> set[Path]:
+    """Where somebody has led the release's links by hand, with all folders above."""
+    found = [site.base / link for link, _ in release.links if files.kind(site.base / link) == "link"]
+    targets = [site.base / (inside(site.base, files.read_link(link)) or "") for link in found]
+    return {place for target in targets for place in (target, *target.parents)}
 
 
 def _old_tools(files: Files, site: Site, tool: str) -> Iterator[Path]:

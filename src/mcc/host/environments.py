@@ -36,6 +36,16 @@ def seal(files: Files, environment: Path, made_from: dict[str, str]) -> None:
     files.write(environment / MARKER, json.dumps(data, indent=1).encode())
 
 
+def is_unchanged(files: Files, environment: Path, known: str = "") -> bool:
+    """Whether an environment is what it was: by its marker, or by ``known``, a fingerprint that was kept elsewhere."""
+    if not known:
+        return is_whole(files, environment)
+    try:
+        return files.kind(environment) == "folder" and fingerprint(files, environment) == known
+    except OSError:
+        return False
+
+
 def is_whole(files: Files, environment: Path) -> bool:
     """Whether the environment is complete and unchanged since it was built."""
     try:

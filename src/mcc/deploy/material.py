@@ -1,0 +1,73 @@
+"""What is kept of a release for the way back to it, and of one that is adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcc.core.layout import Site
+from mcc.deploy.adoption import PROJECT
+from mcc.deploy.going_live import cron_lines
+from mcc.deploy.situation import Situation
+from mcc.host.ports import Files
+from mcc.model.conf import CronJob
+from mcc.model.plan import PlannedStep
+from mcc.model.release import Release
+from mcc.steps.adopt import KeepCron
+from mcc.steps.conf import KeepConf
+from mcc.steps.material import KeepMaterial
+from mcc.steps.record import RecordLive
+
+CRONTAB = "crontab"
+"""Among the material of an adopted release: its cron jobs, as they stood outside of the block."""
+
+
+def material_steps(s: Situation) -> Iterator[PlannedStep]:
+    """Scripts, site files and project files of the output, by their names there."""
+    output = s.request.output
+    names = [file.source for file in s.request.conf.site_files]
+    names += [*(PROJECT if s.environment else ()), *(f"scripts/{name}" for name in s.script_names)]
+    files = tuple((output / name, name) for name in dict.fromkeys(names))
+    step = KeepMaterial(files, s.site.material(s.version))
+    yield PlannedStep("place", "what a way back needs -> .mcc/releases", step)
+
+
+def adopt_steps(s: Situation) -> Iterator[PlannedStep]:
+    """The same of a release that is adopted, as the site has it now."""
+    release = s.adoption.new
+    if release is None:
+        return
+    folder = s.site.material(release.name)
+    title = f"adopt {release.name}, which {release.by} brought live"
+    yield PlannedStep("place", title, KeepMaterial(s.adoption.material, folder))
+    conf = KeepConf(s.request.conf.path, s.site.conf(release.name))
+    yield PlannedStep("place", f"{s.request.conf.path.name} -> .mcc/conf, for {release.name}", conf)
+    if s.has_crontab:
+        lines, older = cron_lines(s)
+        step = KeepCron(s.site.base, lines, older, folder / CRONTAB)
+        yield PlannedStep("place", f"the cron jobs of {release.name}", step)
+
+
+def adopted_record(s: Situation) -> Iterator[PlannedStep]:
+    """Stands before the new release's own line."""
+    release = s.adoption.release
+    if release is not None:
+        title = f"{release.name} was live" + (", and is adopted" if s.adoption.new else "")
+        yield PlannedStep("record", title, RecordLive(s.site.ledger, release))
+
+
+def adopted_jobs(files: Files, site: Site, release: Release) -> tuple[CronJob, ...] | None:
+    """The cron jobs that an adopted release had; None if they are not kept."""
+    path = site.material(release.name) / CRONTAB
+    if files.kind(path) != "file":
+        return None
+    return tuple(_jobs(files.read(path).decode("utf-8", "surrogateescape").split("\n")))
+
+
+def _jobs(lines: list[str]) -> Iterator[CronJob]:
+    marker = ""
+    for line in filter(None, lines):
+        if line.startswith("#"):
+            marker = line.lstrip("# ")
+        else:
+            yield CronJob("", "", "", marker, line=line)
+            marker = ""

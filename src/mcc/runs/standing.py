@@ -1,0 +1,44 @@
+"""Whether a release can be gone back to: its folders, its environment, what is kept of it."""
+
+from __future__ import annotations
+
+from mcc.core.environment_key import may_have_local_packages
+from mcc.core.layout import Site
+from mcc.host.environments import is_unchanged
+from mcc.host.ports import Files
+from mcc.model.release import Release
+
+
+def obstacle(files: Files, site: Site, release: Release) -> str:
+    """Why there is no way back to a release, in words; empty if there is one. The live one has none either."""
+    states = {"live": "it is live", "failed": "it never came live", "pruned": "it is no longer on disk"}
+    if release.state in states:
+        return states[release.state]
+    gone = [folder for folder in release.folders if files.kind(site.base / folder) != "folder"]
+    if gone:
+        return f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone"
+    if release.environment and not environment_stands(files, site, release):
+        return _cannot_rebuild(files, site, release)
+    return ""
+
+
+def environment_stands(files: Files, site: Site, release: Release) -> bool:
+    """Whether its environment is there and nobody has changed it."""
+    if release.environment is None:
+        return True
+    return is_unchanged(files, site.environments / release.environment, release.fingerprint)
+
+
+def has_project(files: Files, site: Site, release: Release) -> bool:
+    """Whether its ``pyproject.toml`` and ``uv.lock`` are kept."""
+    folder = site.material(release.name)
+    return all(files.kind(folder / name) == "file" for name in ("pyproject.toml", "uv.lock"))
+
+
+def _cannot_rebuild(files: Files, site: Site, release: Release) -> str:
+    changed = f"its environment venvs/{release.environment} is gone, or was changed since it was built"
+    if not has_project(files, site, release):
+        return f"{changed}, and its uv.lock is not kept"
+    if may_have_local_packages(files.read(site.material(release.name) / "uv.lock")):
+        return f"{changed}, and it holds packages that were built from folders of the output"
+    return ""
