@@ -60,7 +60,10 @@ class RunHook:
         # From here on it may have done something. Behind the commit it may be begun a second time.
         host.files.make_folder(self.call.result.parent, 0o700)
         host.files.write(self.call.result, b"{}", 0o600)
-        return self._said(host.hooks.run(self.call, False, host.listener.say))
+        facts = host.hooks.run(self.call, False, host.listener.say)
+        for key, value in facts.items():
+            host.listener.say(f"{key}: {value}")
+        return self._said(facts)
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         if host.files.kind(self.call.result) != "file":
