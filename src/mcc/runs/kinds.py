@@ -25,6 +25,7 @@ from mcc.steps.place import PlaceComponent
 from mcc.steps.record import Prune, RecordLive, RemoveFiles
 from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
+from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
 from mcc.steps.variables import WriteVariables
@@ -41,6 +42,7 @@ def step_kinds() -> Kinds:
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,
+        ShareFiles, ShareFolders, TakeLogs,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
