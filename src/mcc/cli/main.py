@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcc.cli import groups
+from mcc.cli.options import Answer, Format, Migrated, SiteOption, StageOption
+from mcc.cli.options import told as _told
 from mcc.host import streams
 from mcc.version import __version__
 
@@ -26,37 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done; 1 failed, the code is as it was; 2 nothing was started; 3 stuck; 4 site is held.",
 )
-
-
-class Format(enum.StrEnum):
-    """How a run is shown."""
-
-    auto = "auto"
-    live = "live"
-    plain = "plain"
-    jsonl = "jsonl"
-
-
-class Answer(enum.StrEnum):
-    """How an answer is shown."""
-
-    text = "text"
-    json = "json"
-
-
-class Migrated(enum.StrEnum):
-    """How ``mcc migrate`` answers, or shows its run."""
-
-    auto = "auto"
-    text = "text"
-    json = "json"
-    live = "live"
-    plain = "plain"
-    jsonl = "jsonl"
-
-
-StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
-SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
 
 
 def _version(wanted: bool) -> None:
@@ -91,6 +63,26 @@ def init(
     from mcc.cli.commands.init import Said, run_init
 
     raise _told(run_init(folder, Said(name, host, user, base, tuple(domain or ()), database, yes)))
+
+
+@app.command(short_help="All that would stop a deploy, before it does.")
+def check(
+    stage: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="Look at this machine, too: it is this stage's server.")
+    ] = None,
+    site: Annotated[Path | None, typer.Option(metavar="DIR", help="A site by itself: its REMOTE_BASE.")] = None,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="A project, or what a build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Look at a project, an output folder or a server, and say what would stop a deploy; nothing is changed."""
+    from mcc.host.early import ask_early
+
+    early = ask_early(output) if stage else None
+    from mcc.cli.commands.check import run_check
+
+    raise _told(run_check(stage, site, output, format.value, early))
 
 
 @app.command(short_help="Bring the release in this folder live.")
@@ -306,10 +298,8 @@ def demo(
     raise typer.Exit(run_demo(keep, folder))
 
 
-def _told(code: int) -> typer.Exit:
-    """The end of a command that answers: an answer that could not be written is a failure."""
-    sys.stdout.flush()
-    return typer.Exit(code)
+app.add_typer(groups.cron, name="cron", short_help="Cron jobs: what is installed; run one now.")
+app.add_typer(groups.env, name="env", short_help="Variables and secrets of a site.")
 
 
 def main() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mcc.host.access import Facts, facts, may
-from mcc.host.certificates import certificate
-from mcc.host.postgres.capacity import Capacity, capacity
 from mcc.model.database import PostgresDatabase
 
 Trust = Literal["good", "expired", "not-trusted", "wrong-name", "unreachable"]
@@ -25,17 +23,22 @@ class Certificate:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """A PostgreSQL server. ``free``: connections that this user may still make; ``most``: all of them."""
+
+    version: str
+    most: int
+    free: int
+
+
 class Senses(Protocol):
     """How the machine and its neighbours are."""
-
-    def facts(self, path: Path) -> Facts | None:
-        """Owner, group and mode of what is there; links are not followed. None: nothing, or not to be seen."""
-        ...
 
     def may(self, user: str, path: Path, rights: str) -> bool:
         """Whether a user has all of ``rights`` (``rwx``) on what is there, folders above aside.
 
-        Groups and access control lists count. True where it cannot be told.
+        Groups and access control lists count; links are not followed. True where it cannot be told.
         """
         ...
 
@@ -43,23 +46,9 @@ class Senses(Protocol):
         """The certificate that ``domain:443`` shows to a visitor of this machine."""
         ...
 
-    def capacity(self, target: PostgresDatabase, passwords: dict[Path, str]) -> Capacity:
-        """How many connections a server takes, and has. Raises MigrationFailed."""
+    def capacity(self, target: PostgresDatabase, passwords: Mapping[Path, str]) -> Capacity:
+        """How many connections a server takes, and has. ``passwords``: contents of files that are not written.
+
+        Raises MigrationFailed.
+        """
         ...
-
-
-class RealSenses:
-    """This machine."""
-
-    def facts(self, path: Path) -> Facts | None:
-        return facts(path)
-
-    def may(self, user: str, path: Path, rights: str) -> bool:
-        return may(user, path, rights)
-
-    def certificate(self, domain: str, timeout: float) -> Certificate:
-        trust, until, reason = certificate(domain, 443, timeout)
-        return Certificate(domain, trust, until, reason)
-
-    def capacity(self, target: PostgresDatabase, passwords: dict[Path, str]) -> Capacity:
-        return capacity(target, passwords)

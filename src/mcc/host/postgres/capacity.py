@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.host.postgres.session import opened
+from mcc.host.senses import Capacity
 from mcc.model.database import PostgresDatabase
 
 # Everybody may count the rows of pg_stat_activity; background processes have no database. Ours is one of them.
@@ -18,15 +18,6 @@ SELECT current_setting('max_connections')::int - current_setting('superuser_rese
        (SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user),
        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = current_user) - 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """``free``: connections that a further process of this user may still make; ``most``: all of them."""
-
-    version: str
-    most: int
-    free: int
 
 
 def capacity(target: PostgresDatabase, passwords: Mapping[Path, str]) -> Capacity:

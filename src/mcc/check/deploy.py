@@ -1,0 +1,77 @@
+"""What a deploy itself would refuse, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcc.check.scene import Scene
+from mcc.core.findings import Finding, error, ok, warning
+from mcc.deploy.checks import Coded, needed_rights, request_problems, situation_problems, situation_warnings
+from mcc.deploy.request import Request
+from mcc.deploy.situation import Situation, look
+from mcc.errors import CommandFailed, ConfigError, MccError, MigrationFailed
+from mcc.runs.run import run_id
+
+_SEEN = "a deploy goes on all the same, and says this again"
+
+
+def deploy(scene: Scene) -> Iterator[Finding]:
+    """Everything that stands in the way of ``mcc deploy`` with this output, but for rights."""
+    assert scene.request is not None
+    first = list(request_problems(scene.request, scene.host))
+    yield from map(_refused, first)
+    try:
+        situation = look(scene.request, scene.host, run_id(scene.host), scene.tool)
+    except MccError as wrong:
+        yield from _could_not_look(wrong)
+        return
+    yield from map(_refused, situation_problems(situation, scene.host))
+    yield from _databases(situation)
+    yield from (warning("deploy.warning", "", text, _SEEN) for text in situation_warnings(situation, scene.host))
+    yield from _warnings(scene.request)
+    yield from _rights(scene, situation)
+    if not first:
+        yield ok("deploy.planned", f"{scene.request.build or 'this build'} would become {situation.version}")
+
+
+def _warnings(request: Request) -> Iterator[Finding]:
+    for text in request.warnings:
+        yield warning("config.warning", "", text, _SEEN)
+
+
+def _refused(coded: Coded) -> Finding:
+    code, wrong = coded
+    return error(code, "", wrong.message, wrong.help or "a deploy would be refused for this")
+
+
+def _could_not_look(wrong: MccError) -> Iterator[Finding]:
+    if isinstance(wrong, ConfigError):
+        yield from (error("databases.migration", p.file, str(p), p.help or "correct the file") for p in wrong.problems)
+        return
+    code = "deploy.refused"
+    if isinstance(wrong, MigrationFailed):
+        code = "databases.unreadable"
+    elif isinstance(wrong, CommandFailed):
+        code = "tools.python"
+    log = f": {'; '.join(wrong.log[-2:])}" if wrong.log else ""
+    yield error(code, "", wrong.message + log, wrong.help or "a deploy would be refused for this")
+
+
+def _databases(situation: Situation) -> Iterator[Finding]:
+    if situation.databases is None:
+        return
+    try:
+        situation.databases.refuse(f"mcc migrate --stage {situation.request.stage.name}")
+    except ConfigError as wrong:
+        for problem in wrong.problems:
+            where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+            yield error("databases.migration", where, problem.message, problem.help or "correct the file")
+    else:
+        pending = len(situation.databases.pending_names)
+        yield ok("databases.migrations", f"{pending or 'no'} pending; nothing stands in their way")
+
+
+def _rights(scene: Scene, situation: Situation) -> Iterator[Finding]:
+    from mcc.check.sudo import missing_rights
+
+    yield from missing_rights(scene, needed_rights(situation, scene.host))

@@ -1,0 +1,70 @@
+"""Files that a project and an output folder both have: migrations, and the project's own Python."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.hooks import FILE, uses_mcc
+from mcc.core.sql.words import Dialect
+from mcc.host.migration_files import read_migrations
+from mcc.host.ports import Files
+from mcc.model.conf import Component, Conf
+
+_ALEMBIC = ("env.py", "script.py.mako", "versions")
+
+
+def hooks_file(files: Files, folder: Path) -> Iterator[Finding]:
+    """``mcc_deploy.py`` can be read. It is not run."""
+    path = folder / FILE
+    if files.kind(path) != "file":
+        return
+    source = files.read(path)
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError) as wrong:
+        line = getattr(wrong, "lineno", 0) or 0
+        message = f"this is no Python: {getattr(wrong, 'msg', wrong)}"
+        if uses_mcc(source):
+            yield error("hooks.syntax", f"{FILE}:{line}", message, "correct the line")
+        return
+    if uses_mcc(source):
+        yield ok("hooks.file", f"{FILE} can be read")
+    else:
+        help = "it is for uv run mcc_deploy.py; mcc deploy does the work itself"
+        yield warning("hooks.own-script", FILE, "it does not import mcc, so mcc deploy does not run it", help)
+
+
+def migrations_in(files: Files, folder: Path, conf: Conf, components: Sequence[Component]) -> list[Finding]:
+    """Files that could not run, whatever a database has had already. alembic's are left to alembic."""
+    found = [path for path in _folders(folder, conf, components) if files.kind(path) == "folder"]
+    if not found or conf.database.kind == "none" or conf.database.tool == "alembic":
+        return []
+    path = found[0]
+    if set(_ALEMBIC) & set(files.names(path)):
+        return []
+    dialect: Dialect = "postgresql" if conf.database.kind == "postgresql" else "sqlite"
+    shown = path.relative_to(folder).as_posix()
+    problems = dict.fromkeys(p for each in read_migrations(files, path, shown, dialect) for p in each.problems)
+    return [
+        warning(
+            "output.migration", f"{problem.file}:{problem.line}" if problem.line else problem.file,
+            f"where it has not run yet: {problem.message}", problem.help or "correct the file",
+        )
+        for problem in problems
+    ]  # fmt: skip
+
+
+def _folders(folder: Path, conf: Conf, components: Sequence[Component]) -> Iterator[Path]:
+    """Where the migrations of the release are now."""
+    wanted = conf.database.migrations_dir
+    if wanted is None:
+        wanted = "shared/db/scripts/migrations" if conf.domains else "migrations"
+    place = PurePosixPath(wanted)
+    for component in components:
+        for source, target in component.sources if component.environment else ():
+            inside = PurePosixPath(target)
+            if inside == PurePosixPath() or inside in (place, *place.parents):
+                yield folder / source / place.relative_to(inside)

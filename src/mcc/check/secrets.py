@@ -1,0 +1,35 @@
+"""Files with secrets: for the deploy user alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcc.check.scene import Scene
+from mcc.core.findings import Finding, error, ok, warning
+
+
+def secrets(scene: Scene) -> Iterator[Finding]:
+    """``.env``, and the conf that the live release was deployed with."""
+    paths = [scene.site.variables]
+    if scene.live is not None:
+        paths.append(scene.site.conf(scene.live.name))
+    there = [path for path in paths if scene.host.files.kind(path) != "absent"]
+    found = [finding for path in there for finding in _one(scene, path)]
+    yield from found
+    if there and not found:
+        yield ok("secrets.closed", "files with secrets can be read by the deploy user alone")
+
+
+def _one(scene: Scene, path: Path) -> Iterator[Finding]:
+    facts = scene.host.rights.look(path)
+    if facts is None:
+        return
+    if scene.host.files.kind(path) != "file":
+        yield error("secrets.kind", str(path), "it is not a plain file", f"move {path} away, and write it anew")
+    elif facts.owner != scene.user:
+        message = f"it belongs to {facts.owner}, who can change it"
+        yield error("secrets.owner", str(path), message, f"as root: chown {scene.user}: {path} && chmod 600 {path}")
+    elif facts.mode & 0o077:
+        message = f"others may get at the secrets in it ({facts.mode:04o})"
+        yield warning("secrets.open", str(path), message, f"chmod 600 {path}")

@@ -1,0 +1,38 @@
+"""The units of systemd that a deploy restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcc.check.scene import Scene
+from mcc.core.findings import Finding, ok
+from mcc.core.unit_look import PROPERTIES, Expected, judge, read_shown
+
+
+def units(scene: Scene) -> Iterator[Finding]:
+    """Whether they run the site's own files as the right user, and come up again."""
+    services = scene.conf.services
+    if not scene.by_systemd or not services.all or scene.host.commands.find("systemctl") is None:
+        return
+    words = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *services.all]
+    done = scene.host.commands.run(words, env={"LC_ALL": "C.UTF-8"}, timeout=30.0)
+    shown = read_shown(done.stdout.decode("utf-8", "replace"))
+    found = []
+    for name in services.all:
+        full = name if "." in name else f"{name}.service"
+        found += list(judge(name, shown.get(full, {}), _expected(scene, name)))
+    yield from found
+    if not found and scene.links:
+        yield ok("units.fit", f"{', '.join(services.all)}: paths, user and limits fit")
+
+
+def _expected(scene: Scene, name: str) -> Expected:
+    return Expected(
+        base=str(scene.site.base),
+        links=scene.links,
+        user=scene.conf.ownership.user,
+        deployer=scene.user,
+        worker=name in scene.conf.services.workers,
+        live=scene.live is not None,
+        variables=scene.host.files.kind(scene.site.variables) == "file",
+    )
