@@ -10,7 +10,7 @@ from mcc.core.backup_line import backup_lines
 from mcc.core.hooks import FILE
 from mcc.core.sudo import Words, required, way_out
 from mcc.core.unit_names import is_template, plain_name_of
-from mcc.deploy import maintenance, offline
+from mcc.deploy import maintenance, offline, rights
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
 from mcc.deploy.request import Request
@@ -56,6 +56,7 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("disk.room", _room(s, host))
     yield from _coded("units.template", _templates(s))
     yield from _coded("units.unknown", _services(s, host))
+    yield from _coded("folders.rights", rights.problems(s, host))
     yield from _coded("secrets.argument", _secrets(s))
     yield from _coded("reach.blocked", _reach(s, host))
     yield from _coded("crontab.missing", _cron(s))

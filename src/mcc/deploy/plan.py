@@ -9,10 +9,10 @@ from pathlib import Path
 from mcc.core.databases import files_of
 from mcc.core.retention import environments_to_remove, releases_to_remove, strangers_to_remove
 from mcc.core.wording import many
-from mcc.deploy import maintenance
+from mcc.deploy import maintenance, rights
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
-from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
+from mcc.deploy.going_live import cron_lines, cut_over_steps, health, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
@@ -44,6 +44,7 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
         *stop_steps(s, health(s)),
         *wipe,
         *_keep_owners(s),
+        *rights.database_steps(s),
         *around(s, "back-up", (*back_up_steps(s), *put_back_steps(s))),
         *around(s, "migrate", _migrate(s)),
         *around(s, "own", _own(s)),
@@ -71,7 +72,9 @@ def _folders(s: Situation) -> Iterator[PlannedStep]:
     files = (*(file.target for file in s.request.conf.site_files), *(f"scripts/{name}" for name in s.script_names))
     names += ["logs", *(str(Path(file).parent) for file in files)]
     folders = tuple(s.site.base / name for name in dict.fromkeys(names) if name != ".")
+    yield from rights.folder_steps(s)
     yield _step("place", f"folders of {s.site.base}", MakeFolders(folders))
+    yield from rights.log_steps(s, cron_lines(s)[0] if s.has_crontab else ())
 
 
 def _place(s: Situation) -> Iterator[PlannedStep]:
