@@ -7,6 +7,7 @@ manual forbids it, every implementation does it, and ``mon-fri`` is what people 
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +58,36 @@ _ITEM = re.compile(r"(?:\*|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]{1,9}))?", re.
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 # 29 February on a given day of the week comes back within 28 years, within 40 over 2100.
 _START = datetime(2024, 1, 1)
+
+
+_AS_FIVE = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+def next_times(schedule: str, after: datetime, count: int) -> tuple[datetime, ...]:
+    """The next times in the time zone of ``after``, as cron takes a change of the clock; none for ``@reboot``."""
+    try:
+        return tuple(itertools.islice(CronSim(_AS_FIVE.get(schedule, schedule), after), count))
+    except CronSimError:
+        return ()
+
+
+def in_words(schedule: str) -> str:
+    """``at 02:00 every day``; the schedule itself if there are no words for it."""
+    if schedule == "@reboot":
+        return "when the machine starts"
+    try:
+        words: str = CronSim(_AS_FIVE.get(schedule, schedule), _START).explain()
+    except CronSimError:
+        return schedule
+    return words[:1].lower() + words[1:]
 
 
 def problem_with(schedule: str) -> str | None:

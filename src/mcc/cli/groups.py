@@ -1,0 +1,89 @@
+"""Commands that have commands of their own: ``mcc cron``, ``mcc env``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mcc.cli.options import Answer, Format, SiteOption, StageOption, told
+
+Restart = Annotated[bool, typer.Option("--restart", help="Restart the services, and wait until they are well.")]
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+cron = _group("The site's cron jobs, as they are installed.")
+env = _group("The site's variables, in its .env.")
+
+
+@cron.command("list", short_help="What is installed, and when it runs next.")
+def cron_list(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+) -> None:
+    """The site's jobs in the crontab with their next times; lines of others that run something of the site."""
+    from mcc.cli.commands.cron import run_cron_list
+
+    raise told(run_cron_list(stage, site, format.value))
+
+
+@cron.command("run", short_help="Run one job now, as cron would.")
+def cron_run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A job, as mcc cron list names it.")],
+    stage: StageOption = None,
+    site: SiteOption = None,
+) -> None:
+    """Run an installed job now with cron's shell and variables; what it writes is shown and goes to its log."""
+    from mcc.cli.commands.cron import run_cron_run
+
+    raise told(run_cron_run(name, stage, site))
+
+
+@env.command("list", short_help="Which variables there are.")
+def env_list(
+    show: Annotated[bool, typer.Option("--show", help="The values too.")] = False,
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+) -> None:
+    """The names of the site's variables; their values only if they are asked for."""
+    from mcc.cli.commands.env import run_env_list
+
+    raise told(run_env_list(stage, site, show, format.value))
+
+
+@env.command("set", short_help="Give a variable its value.")
+def env_set(
+    variables: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME[=VALUE]", help="Without =VALUE you are asked for it.")
+    ] = None,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read the value from standard input; without a NAME, lines NAME=VALUE.")
+    ] = False,
+    restart: Restart = False,
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+) -> None:
+    """Give variables of the site their values; the rest of .env stays as it is."""
+    from mcc.cli.commands.env import run_env_set
+
+    raise typer.Exit(run_env_set(tuple(variables or ()), stdin, stage, site, restart, format.value))
+
+
+@env.command("unset", short_help="Take a variable out.")
+def env_unset(
+    variables: Annotated[list[str], typer.Argument(metavar="NAME", help="Which ones.")],
+    restart: Restart = False,
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+) -> None:
+    """Take variables out of the site's .env."""
+    from mcc.cli.commands.env import run_env_unset
+
+    raise typer.Exit(run_env_unset(tuple(variables), stage, site, restart, format.value))
