@@ -1,8 +1,4 @@
-"""The site of nginx: a server for each domain, the application behind it, and the files of the front end.
-
-Sources: nginx.org/en/docs (core, rewrite, proxy, limit_req, map, geo, ssl, upstream, websocket), and for TLS the
-"intermediate" configuration of wiki.mozilla.org/Security/Server_Side_TLS.
-"""
+"""The site of nginx: a server for each domain, and a file of what these have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from pathlib import Path
 from mcc.errors import ConfigError
 from mcc.model.conf import Conf
 from mcc.model.problem import Problem
-from mcc.provision.names import site_name, word
+from mcc.provision.names import site_name
 from mcc.provision.nginx_locations import locations
 from mcc.provision.nginx_words import quoted
 from mcc.provision.templates import NGINX, filled, is_for_each_domain, without_secrets
@@ -67,8 +63,8 @@ def _problems(conf: Conf) -> list[Problem]:
 def _certificate(conf: Conf, domain: str) -> Certificate:
     web, domain = conf.web, domain.lower()
     if web.tls == "files":
-        paths = (Path((path or "").replace("{{DOMAIN}}", domain)) for path in (web.certificate, web.key))
-        return Certificate(domain, *paths, source="files")
+        certificate, key = (Path((path or "").replace("{{DOMAIN}}", domain)) for path in (web.certificate, web.key))
+        return Certificate(domain, certificate, key, "files")
     folder = CERTIFICATES / domain
     return Certificate(domain, folder / "fullchain.pem", folder / "privkey.pem")
 
@@ -124,18 +120,4 @@ def _listen(conf: Conf, domain: str) -> str:
     listen [::]:443 ssl http2;
     ssl_certificate {quoted(made.certificate)};
     ssl_certificate_key {quoted(made.key)};
-    ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_ciphers {_CIPHERS};
-    ssl_prefer_server_ciphers off;
-    ssl_session_cache shared:mcc_{word(site_name(conf))}:10m;
-    ssl_session_timeout 1d;
-    ssl_session_tickets off;
 """
-
-
-_CIPHERS = ":".join(
-    [
-        *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"),
-        *("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
-    ]
-)

@@ -1,4 +1,8 @@
-"""What all domains of a site have in common: maintenance, the application, and the files of the front end."""
+"""What all domains of a site have in common: maintenance, the application, and the files of the front end.
+
+Sources: nginx.org/en/docs (core, rewrite, proxy, limit_req, ssl, websocket), and for TLS the "intermediate"
+configuration of wiki.mozilla.org/Security/Server_Side_TLS.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,9 @@ _FILE = (
 
 def locations(conf: Conf) -> str:
     """The text that the server of each domain includes."""
-    parts = [_head(conf), _maintenance(conf)]
+    parts = [_head(conf), *([] if conf.web.tls == "none" else [_tls(conf)]), _maintenance(conf)]
     if has_application(conf):
-        parts += [_health(conf), *(_application(conf, prefix) for prefix in conf.web.prefixes)]
+        parts += [_proxy(conf), _health(conf), *(_application(conf, prefix) for prefix in conf.web.prefixes)]
     if "/" not in conf.web.prefixes or not has_application(conf):
         parts.append(_FILES)
     return "\n".join(parts)
@@ -49,6 +53,25 @@ gzip_types text/css text/javascript application/javascript application/json appl
 """
 
 
+def _tls(conf: Conf) -> str:
+    return f"""\
+ssl_protocols TLSv1.2 TLSv1.3;
+ssl_ciphers {_CIPHERS};
+ssl_prefer_server_ciphers off;
+ssl_session_cache shared:{zone(conf)}:10m;
+ssl_session_timeout 1d;
+ssl_session_tickets off;
+"""
+
+
+_CIPHERS = ":".join(
+    [
+        *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        *("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
+    ]
+)
+
+
 def _maintenance(conf: Conf) -> str:
     """503 while the switch is there. ``set`` is kept over the internal redirect to the page, and so is the address."""
     site, closed = Site(conf.server.base), f"${zone(conf)}_closed"
@@ -61,7 +84,7 @@ if (-f {quoted(site.maintenance_switch)}) {{
 if (${zone(conf)}_allowed) {{
     set {closed} 0;
 }}
-if ($uri = {quoted(conf.smoke.health_path.partition("?")[0])}) {{
+if ($uri = {quoted(_health_path(conf))}) {{
     set {closed} 0;
 }}
 if ($uri = {_PAGE}) {{
@@ -86,43 +109,46 @@ location @mcc_maintenance {{
 """
 
 
+def _proxy(conf: Conf) -> str:
+    """Nothing is held back on the way to the visitor, or event streams would come in lumps."""
+    return f"""\
+proxy_http_version 1.1;
+proxy_set_header Host $host;
+proxy_set_header X-Domain $server_name;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+proxy_set_header X-Forwarded-Host $host;
+proxy_set_header X-Forwarded-Port $server_port;
+proxy_set_header X-Forwarded-Proto $scheme;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Connection ${zone(conf)}_connection;
+proxy_buffering off;
+proxy_next_upstream error;
+proxy_connect_timeout 5s;
+proxy_send_timeout 60s;
+proxy_read_timeout 300s;
+"""
+
+
 def _health(conf: Conf) -> str:
     """Apart, so that it passes while the site rests, whatever the rate, and wherever its address is."""
-    path = conf.smoke.health_path.partition("?")[0]
-    return f"location = {quoted(path)} {{\n{_proxied(conf)}}}\n"
+    return f"location = {quoted(_health_path(conf))} {{\n    proxy_pass http://{zone(conf)}_app;\n}}\n"
+
+
+def _health_path(conf: Conf) -> str:
+    return conf.smoke.health_path.partition("?")[0]
 
 
 def _application(conf: Conf, prefix: str) -> str:
-    return f"location ^~ {prefix} {{\n{_limited(conf)}{_proxied(conf)}}}\n"
+    return f"location ^~ {prefix} {{\n{_limited(conf)}    proxy_pass http://{zone(conf)}_app;\n}}\n"
 
 
 def _limited(conf: Conf) -> str:
+    """A page asks for several things at once: so many at once are let through as the rate says for one unit of time."""
     if conf.web.rate_limit is None:
         return ""
-    burst = max(1, int(conf.web.rate_limit.partition("r/")[0]))
+    burst = int(conf.web.rate_limit.partition("r/")[0])
     return f"    limit_req zone={zone(conf)}_rate burst={burst} nodelay;\n    limit_req_status 429;\n"
-
-
-def _proxied(conf: Conf) -> str:
-    """Nothing is held back on the way to the visitor, or event streams would come in lumps."""
-    return f"""\
-    proxy_pass http://{zone(conf)}_app;
-    proxy_http_version 1.1;
-    proxy_set_header Host $host;
-    proxy_set_header X-Domain $server_name;
-    proxy_set_header X-Real-IP $remote_addr;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Host $host;
-    proxy_set_header X-Forwarded-Port $server_port;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header Upgrade $http_upgrade;
-    proxy_set_header Connection ${zone(conf)}_connection;
-    proxy_buffering off;
-    proxy_next_upstream error;
-    proxy_connect_timeout 5s;
-    proxy_send_timeout 60s;
-    proxy_read_timeout 300s;
-"""
 
 
 _FILES = f"""\
@@ -149,6 +175,13 @@ location ~* "{_FILE}" {{
 }}
 # A page names the files of its own release, and so must always be the present one: an ETag is made of time and size
 # alone, and two releases can have both in common.
+location = /index.html {{
+    add_header Cache-Control no-cache;
+    add_header X-Content-Type-Options nosniff;
+    etag off;
+    if_modified_since off;
+    try_files $uri =404;
+}}
 location / {{
     add_header Cache-Control no-cache;
     add_header X-Content-Type-Options nosniff;
