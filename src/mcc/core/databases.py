@@ -29,7 +29,7 @@ def targets(conf: Conf, site: Site, environment: Mapping[str, str] | None = None
         return _postgres(conf.database, environment or {})
     if conf.domains:
         return tuple(SqliteDatabase(domain, site.database(domain)) for domain in conf.domains)
-    return (_single(conf.database, site),)
+    return (_single(conf, site),)
 
 
 def files_of(targets: Iterable[Target]) -> tuple[Path, ...]:
@@ -37,11 +37,13 @@ def files_of(targets: Iterable[Target]) -> tuple[Path, ...]:
     return tuple(target.path for target in targets if isinstance(target, SqliteDatabase))
 
 
-def _single(database: Database, site: Site) -> SqliteDatabase:
+def _single(conf: Conf, site: Site) -> SqliteDatabase:
     """``data.db``; where alembic migrates, the file that its own address names, from the site on."""
+    database = conf.database
     match = _SQLITE.fullmatch(database.url or "") if database.tool == "alembic" else None
     if match is None:
-        return SqliteDatabase("data.db", site.single_database)
+        shared = conf.ownership.mode == "acl"
+        return SqliteDatabase("data.db", site.shared_database if shared else site.single_database)
     return SqliteDatabase(match[1], site.base / match[1])
 
 

@@ -57,6 +57,11 @@ class Site:
     def single_database(self) -> Path:
         return self.base / "data.db"
 
+    @property
+    def shared_database(self) -> Path:
+        """The same with ``OWNERSHIP: acl``, where the service may make SQLite's side files; ``data.db`` links to it."""
+        return self.data / self.single_database.name
+
     def database(self, domain: str) -> Path:
         """The database of one domain."""
         return self.domains / domain / "data.db"

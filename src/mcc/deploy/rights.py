@@ -6,6 +6,7 @@ No step of it needs sudo: the owner of a folder gives its list. What another use
 from __future__ import annotations
 
 import dataclasses
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def folder_steps(s: Situation) -> Iterator[PlannedStep]:
         return
     rules = rules_of(s)
     yield PlannedStep("place", f"{s.request.conf.ownership.user}'s rights in {len(rules)} folders", ShareFolders(rules))
-    if _has_single(s) and s.site.data != s.site.single_database.parent:
+    if _has_single(s):
         link = SwitchLink(s.site.single_database, _inner(s))
         yield PlannedStep("place", f"{s.site.single_database.name} -> {_inner(s)}", link)
 
@@ -98,9 +99,12 @@ def _folder(s: Situation, rule: FolderRule, host: Host) -> Iterator[Refused]:
 
 
 def _will_do(s: Situation, rule: FolderRule, host: Host) -> bool:
-    """A tenant's folder that the service has made: its list came from the folder above."""
+    """A tenant's folder that the service has made: its list came from the folder above.
+
+    Where names of ours must stay (sticky), the owner of the folder could take them away.
+    """
     now, user = host.rights.look(rule.path), s.request.conf.ownership.user
-    if now is None or not host.files.may_write(rule.path):
+    if now is None or rule.mode & stat.S_ISVTX or not host.files.may_write(rule.path):
         return False
     lists = {f"d:u:{name}:rwx" for name in (s.by, user)}
     return now.owner == user and lists <= set(now.acl)
@@ -138,7 +142,7 @@ def _elsewhere(s: Situation) -> Iterator[Refused]:
     """A database that alembic's own address puts where the service may not write."""
     written = {rule.path for rule in rules_of(s) if rule.use == "written"}
     for path in files_of(s.targets):
-        if path != s.site.single_database and not written & {*path.parents} and s.site.base in path.parents:
+        if not written & {*path.parents} and s.site.base in path.parents:
             yield SiteError(
                 f"{path}: with OWNERSHIP: acl the services may write in data/, and not beside the site's links",
                 help=f"let DATABASE_URL name data/{path.name}",
@@ -146,18 +150,16 @@ def _elsewhere(s: Situation) -> Iterator[Refused]:
 
 
 def _inner(s: Situation) -> str:
-    return f"{s.site.data.name}/{s.site.single_database.name}"
+    return str(s.site.shared_database.relative_to(s.site.base))
 
 
 def _has_single(s: Situation) -> bool:
-    return s.site.single_database in files_of(s.targets)
+    return s.site.shared_database in files_of(s.targets)
 
 
 def _files(s: Situation) -> tuple[Path, ...]:
-    """Databases of the site where they really are, with what SQLite keeps beside them."""
-    single = s.site.single_database
-    found = (s.site.data / single.name if path == single else path for path in files_of(s.targets))
-    return tuple(each for path in found for each in (path, *side_files(path)))
+    """Databases of the site, with what SQLite keeps beside them."""
+    return tuple(each for path in files_of(s.targets) for each in (path, *side_files(path)))
 
 
 def _provision(s: Situation) -> str:
