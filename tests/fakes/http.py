@@ -14,11 +14,15 @@ from mcc.host.ports import Answer
 
 @dataclass(slots=True)
 class HttpState:
-    """``web``: the units that answer; None: all. ``fixed``: answers by the beginning of the address."""
+    """``web``: the units that answer; None: all. ``fixed``: answers by the beginning of the address.
+
+    ``retry_after``: the header of that name in those that are 503.
+    """
 
     web: Sequence[str] | None = None
     fixed: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    retry_after: str = ""
 
 
 class FakeHttp:
@@ -38,7 +42,7 @@ class FakeHttp:
         self._state.asked.append(url)
         for beginning, (status, reason) in self._state.fixed.items():
             if url.startswith(beginning):
-                return Answer(url, status, reason)
+                return Answer(url, status, reason, self._state.retry_after if status == 503 else "")
         parts = urlsplit(url)
         here = parts.hostname in ("127.0.0.1", "localhost", "::1")
         if not here and parts.path in ("", "/") and self._has_front_end():
