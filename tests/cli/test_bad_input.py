@@ -162,10 +162,16 @@ def job(schedule: str, script: str = "backup.sh") -> Change:
     return change
 
 
-# This version does not have them.
-OPERATIONS = ("reset-dev", "maintenance-on")
-
 PROD = "{conf: conf-prod.yml}"
+
+
+def protected(name: str) -> Change:
+    def change(ground: Ground) -> None:
+        stage(name, PROD)(ground)
+        ground.conf("STAGE: prod")
+
+    return change
+
 
 CASES = [
     # config.yml
@@ -185,11 +191,17 @@ CASES = [
     late("a pattern that does not compile", config('deploy:\n  prod: {allow_branches: "("}\n'), "does not compile"),
     late("another branch", lambda ground: ground.write("build_info.yml", "branch: dev\n"), r"\^main\$"),
     late("a broken build_info.yml", lambda ground: ground.write("build_info.yml", "branch: ["), "build_info.yml:1"),
-    *(
-        Case(f"operation {name}", stage(name, PROD), f"{name}' is an operation", name, number > 0)
-        for number, name in enumerate(OPERATIONS)
+    Case(
+        "an operation that nobody knows",
+        stage("db-bakcup", PROD),
+        r"is an operation \(db-bakcup\) that mcc does not know.*\n.*did you mean db-backup",
+        "db-bakcup",
     ),
-    late("an operation by its key", stage("x", "{operation: reset}"), "is an operation .reset", "x"),
+    late("an operation by its key", stage("x", "{operation: rest}"), "did you mean reset", "x"),
+    Case("a reset of production", protected("reset-prod"), "is protected .*all its data would be gone", "reset-prod"),
+    late("a restore of production", protected("db-restore"), r"--param confirm=site", "db-restore"),
+    late("a maintenance page that is missing", conf("MAINTENANCE_PAGE: off.html"), "off.html is not in"),
+    late("a network that is none", conf("MAINTENANCE_ALLOW: 10.0.0.1/8"), "without host bits"),
     Case("a clone without its conf", stage("clone-x", "{}"), "conf-dev.yml: is missing .*conf-prod.yml", "clone-x"),
     Case("a backup of nothing", stage("db-backup", PROD), "has no database yet: there is nothing", "db-backup"),
     Case("a restore of nothing", stage("db-restore", PROD), "there is no copy of data.db", "db-restore"),

@@ -165,7 +165,9 @@ def test_a_backup_is_restored_over_a_reader_and_a_stale_log(output: Path) -> Non
     plan = mcc(output, "restore", "--stage", "prod", "--plan")
     assert "nothing was changed" in plan
     assert mails(path) == ["since"]
-    mcc(output, "deploy", "--stage", "db-restore")
+    assert "is protected" in mcc(output, "deploy", "--stage", "db-restore", code=2)
+    assert mails(path) == ["since"]
+    mcc(output, "deploy", "--stage", "db-restore", "--param", "confirm=prod")
     assert mails(path) == before == [row[0] for row in reader.execute("SELECT mail FROM people ORDER BY id")]
     assert path.stat().st_ino == inode
     reader.close()
