@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcc.cli import groups
-from mcc.cli.options import Answer, Format, Migrated, SiteOption, StageOption
+from mcc.cli.options import Answer, Format, Migrated, Part, SiteOption, StageOption
 from mcc.cli.options import told as _told
 from mcc.host import streams
 from mcc.version import __version__
@@ -263,6 +263,25 @@ def releases(
     raise _told(show_releases(stage, site, format.value))
 
 
+@app.command(short_help="Back to a release that was live before.")
+def rollback(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="A release (mcc releases); if not given, the one before.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Bring a release live again that was live before, as a deploy does; databases stay as they are."""
+    from mcc.cli.commands.rollback import run_rollback
+
+    raise typer.Exit(run_rollback(stage, site, output, to, plan, format.value))
+
+
 @app.command(short_help="End runs that died: undo or finish them.")
 def recover(
     site: Annotated[Path, typer.Option(metavar="DIR", help="The site: its REMOTE_BASE.")],
@@ -273,6 +292,31 @@ def recover(
     from mcc.cli.commands.recover import run_recover
 
     raise typer.Exit(run_recover(site, format.value, lock_descriptor))
+
+
+@app.command(short_help="What only root may set up, as files and as a script.")
+def provision(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")],
+    script: Annotated[bool, typer.Option("--script", help="Print the one shell script that root runs.")] = False,
+    files: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the files as a tree into this folder.")
+    ] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="Only this part; may be given several times.")] = None,
+    import_: Annotated[
+        bool, typer.Option("--import", help="Show what is installed already, as keys of the conf and as templates.")
+    ] = False,
+    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Show what only root may set up for a site, beside what this machine has; nothing is changed."""
+    from mcc.cli.commands.provision import run_import, run_provision
+
+    if import_:
+        raise _told(run_import(output, stage, files, format.value))
+    parts = tuple(part.value for part in only or ())
+    raise _told(run_provision(output, stage, parts, script, files, format.value))
 
 
 @app.command(short_help="The JSON Schema of the files you write.")

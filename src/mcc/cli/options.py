@@ -37,6 +37,18 @@ class Migrated(enum.StrEnum):
     jsonl = "jsonl"
 
 
+class Part(enum.StrEnum):
+    """A part of what ``mcc provision`` sets up."""
+
+    packages = "packages"
+    folders = "folders"
+    sudoers = "sudoers"
+    units = "units"
+    nginx = "nginx"
+    logrotate = "logrotate"
+    recovery = "recovery"
+
+
 StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
 SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
 

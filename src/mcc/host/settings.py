@@ -44,12 +44,13 @@ def conf_name(stage: Stage) -> str:
     return stages.conf_name(stage)
 
 
-def read_conf(output: Path, name: str, *, site_env: bool = True) -> Conf:
+def read_conf(output: Path, name: str, *, site_env: bool = True, stand_ins: bool = False) -> Conf:
     """One stage's conf with its placeholders filled in. Raises ConfigError.
 
     DATABASE_URL and DB_PASSWORD are looked up in the environment where a conf needs and does not have them.
 
-    With ``site_env`` false, ``REMOTE_BASE/.env`` is left alone: variables come from this process.
+    With ``site_env`` false, ``REMOTE_BASE/.env`` is left alone: variables come from this process. With ``stand_ins``,
+    what is not known here, and every ``{{file:…}}``, gets a stand-in: for those who need no secret.
     """
     from mcc.core.conf_values import to_conf
     from mcc.core.databases import completed
@@ -61,7 +62,7 @@ def read_conf(output: Path, name: str, *, site_env: bool = True) -> Conf:
         base: Path | None = _base(document)
     except ConfigError:
         base = None  # said below, among all other problems
-    outside = _OnThisMachine(base, site_env)
+    outside = (_Elsewhere if stand_ins else _OnThisMachine)(base, site_env)
     return completed(to_conf(document, fill(document, outside), path), outside.known)
 
 
@@ -252,6 +253,17 @@ class _OnThisMachine:
             inside = False
         if not inside:
             raise Unfit(f"found {place}, which leads out of {self._base}", "give the absolute path of the file itself")
+
+
+class _Elsewhere(_OnThisMachine):
+    """Values that only the server has are said by their names."""
+
+    def variable(self, name: str) -> str:
+        value = self.known(name)
+        return f"{name}-on-the-server" if value is None else value
+
+    def file(self, path: str) -> str:
+        return f"{path}-on-the-server"
 
 
 def _text(path: Path, place: str) -> str:

@@ -31,11 +31,10 @@ _PACKAGES: dict[str, tuple[str, Part]] = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Files and certificates from the makers of units and nginx sites. ``email``: whom certbot writes to."""
+    """Files and certificates from the makers of units and nginx sites."""
 
     files: tuple[File, ...] = ()
     certificates: tuple[Certificate, ...] = ()
-    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Wish:
     """What should be on the server. ``user`` deploys, ``service`` runs the services (may be empty).
 
     ``packages`` maps programs to Debian's packages. ``folders`` are made by the deploy user, never by root;
-    where the deploy makes its own, ``REMOTE_BASE`` is the only one. ``closed`` users must be able to pass to it.
+    where the deploy makes its own, ``REMOTE_BASE`` is the only one. ``email``: whom certbot writes to.
     """
 
     base: Path
@@ -99,7 +98,7 @@ def wish(conf: Conf, made: Made, components: Sequence[Component], only: Collecti
         folders=_folders(conf) if "folders" in parts else (),
         files=files,
         certificates=certificates,
-        email=made.email,
+        email=conf.web.email,
         domains=conf.domains if "nginx" in parts else (),
         port=conf.api_port if "units" in parts else None,
         services=conf.services.all if conf.services.manager == "systemd" else (),
