@@ -6,6 +6,11 @@ SLOTS = ("a", "b")
 """The instances of a web template: two releases, of which one answers."""
 
 
+_KINDS = frozenset(
+    ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
+)
+
+
 def is_template(name: str) -> bool:
     """Whether a unit is a template (``app@.service``) or a slot of one (``app@a.service``).
 
@@ -27,7 +32,7 @@ def instance_of(template: str, instance: str) -> str:
 
 def unit_file(name: str) -> str:
     """The unit's file: systemctl(1) takes a name without an ending for a service."""
-    return name if "." in name.rpartition("@")[2] and not name.endswith("@") else f"{name}.service"
+    return name if name.rpartition(".")[2] in _KINDS and "." in name else f"{name}.service"
 
 
 def socket_of(service: str) -> str:
