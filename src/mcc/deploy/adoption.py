@@ -15,7 +15,7 @@ from mcc.core.ledger import Ledger
 from mcc.core.links import inside
 from mcc.host.environments import fingerprint
 from mcc.host.ports import Files
-from mcc.model.conf import Component, Conf
+from mcc.model.conf import Component, SiteFile
 from mcc.model.release import Release
 from mcc.runs.changes import strangers
 
@@ -52,10 +52,10 @@ class Adoption:
 
 
 def look_for_adoption(
-    files: Files, conf: Conf, ledger: Ledger, components: tuple[Component, ...], now: datetime, run: str, stage: str
+    files: Files, site: Site, ledger: Ledger, components: tuple[Component, ...], site_files: tuple[SiteFile, ...],
+    now: datetime, run: str, stage: str,
 ) -> Adoption:
     """What is live and not by a run of mcc; nothing is changed."""
-    site = Site(conf.server.base)
     aside = _aside(files, site, now) if files.kind(site.environment) == "folder" else None
     others = strangers(files, site, ledger, tuple(component.folder for component in components))
     links = _links(files, site, components)
@@ -72,12 +72,12 @@ def look_for_adoption(
         name, "live", _at(name, now), run, stage, BY_SCRIPT, folders, tuple(links.items()), environment,
         origin="adopted", fingerprint=print_,
     )  # fmt: skip
-    material = tuple(_material(files, site, conf))
+    material = tuple(_material(files, site, site_files))
     return Adoption(release, False, aside, tuple(path for path in others if path not in folders), material)
 
 
-def _material(files: Files, site: Site, conf: Conf) -> Iterator[tuple[Path, str]]:
-    found = [(site.base / file.target, file.source) for file in conf.site_files]
+def _material(files: Files, site: Site, site_files: tuple[SiteFile, ...]) -> Iterator[tuple[Path, str]]:
+    found = [(site.base / file.target, file.source) for file in site_files]
     found += [(site.base / name, name) for name in PROJECT]
     if files.kind(site.scripts) == "folder":
         entries = files.walk(site.scripts, skip=("__pycache__",))

@@ -28,7 +28,7 @@ Coded: TypeAlias = tuple[str, Refused]
 
 def check_request(request: Request, host: Host) -> None:
     """What can be known before the site is looked at. Raises Refused with all that is wrong."""
-    _raise(problem for _, problem in request_problems(request, host))
+    refuse(problem for _, problem in request_problems(request, host))
 
 
 def request_problems(request: Request, host: Host) -> Iterator[Coded]:
@@ -42,7 +42,7 @@ def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
     """What the plan needs of the site and the machine; the answer are warnings. Raises Refused."""
     if s.databases is not None:
         s.databases.refuse(f"mcc migrate --stage {s.request.stage.name}")
-    _raise(problem for _, problem in situation_problems(s, host))
+    refuse(problem for _, problem in situation_problems(s, host))
     check_rights(needed_rights(s, host), host)
     return tuple(situation_warnings(s, host))
 
@@ -64,6 +64,16 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("output.maintenance-page", maintenance.problems(s, host))
 
 
+def back_problems(s: Situation, host: Host) -> Iterator[Refused]:
+    """Why a release that was live before cannot be brought live again."""
+    yield from _scripts(s, host)
+    yield from _links(s, host)
+    yield from _templates(s)
+    yield from _services(s, host)
+    yield from _reach(s, host)
+    yield from _cron(s)
+
+
 def _coded(code: str, problems: Iterable[Refused]) -> Iterator[Coded]:
     return ((code, problem) for problem in problems)
 
@@ -77,7 +87,8 @@ def check_rights(needed: Iterable[Words], host: Host) -> None:
         raise RightsError(f"{user} may not run what is needed:\n{what}", help=way_out(user, *missing))
 
 
-def _raise(problems: Iterator[Refused]) -> None:
+def refuse(problems: Iterable[Refused]) -> None:
+    """Raise Refused with all that is wrong, if anything is."""
     found = list(problems)
     if len(found) == 1:
         raise found[0]

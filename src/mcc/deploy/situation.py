@@ -141,7 +141,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
     ledger = read_ledger(host.files, request.site)
     found = site_databases(request.conf, request.site, host, run)
     alembic = plan_alembic(request, found, components, run, resets)
-    present = _environments(host.files, request.site)
+    present = environments_of(host.files, request.site)
     now = host.clock.now()
     situation = Situation(
         request=request,
@@ -150,7 +150,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         version=version_name(now, _taken(host.files, request.site, components, ledger)),
         components=components,
         ledger=ledger,
-        environment=_environment(request, host, present) if has_python(request, host.files) else None,
+        environment=planned_environment(request, host, present) if has_python(request, host.files) else None,
         databases=plan_databases(request, found, components, blank=resets),
         alembic=alembic,
         kept=alembic.kept if alembic else found.kept,
@@ -160,9 +160,11 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
-        adoption=look_for_adoption(host.files, request.conf, ledger, components, now, run, request.stage.name),
+        adoption=look_for_adoption(
+            host.files, request.site, ledger, components, request.conf.site_files, now, run, request.stage.name
+        ),
         crontab=host.crontab.read() if host.crontab.available() else b"",
-        recovers_at_boot=_recovers_at_boot(host.files, request.site),
+        recovers_at_boot=recovers_at_boot(host.files, request.site),
         maintained=maintained(request.site, host.files),
         resets=resets,
         code=host.hooks.read(request.output),
@@ -171,7 +173,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
     return dataclasses.replace(situation, kept={**situation.kept, **hooks})
 
 
-def _recovers_at_boot(files: Files, site: Site) -> bool:
+def recovers_at_boot(files: Files, site: Site) -> bool:
     """Whether root's unit does what else a line of the crontab is for: it is there, ours, and enabled."""
     unit, link = recovery_files(site.base)
     if files.kind(unit) != "file" or files.kind(link) != "link":
@@ -246,12 +248,14 @@ def _taken(files: Files, site: Site, components: tuple[Component, ...], ledger: 
     return {name.removeprefix(".placing-") for name in names}
 
 
-def _environments(files: Files, site: Site) -> tuple[str, ...]:
+def environments_of(files: Files, site: Site) -> tuple[str, ...]:
+    """The names of the environments that are there."""
     names = files.names(site.environments)
     return tuple(name for name in names if files.kind(site.environments / name) == "folder")
 
 
-def _environment(request: Request, host: Host, present: tuple[str, ...]) -> PlannedEnvironment:
+def planned_environment(request: Request, host: Host, present: tuple[str, ...]) -> PlannedEnvironment:
+    """The environment of the output's lock file: one that is there and unchanged, or one that has to be built."""
     lock = host.files.read(request.output / "uv.lock")
     made_from, local = _made_from(request, host, lock)
     site = request.site

@@ -71,6 +71,11 @@ def look_for_changes(
     )
 
 
+def is_as_recorded(files: Files, site: Site, release: Release) -> bool:
+    """Whether links and environment of the site are what a release made them."""
+    return not list(_links(files, site, release)) and not _environment(files, site, release)
+
+
 def folders_of(release: Release) -> tuple[str, ...]:
     """Where a release's components have their versions: ``api``, ``ui``."""
     return tuple(dict.fromkeys(str(PurePosixPath(folder).parent) for folder in release.folders))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcc.engine.codec import Kinds, kinds_of
-from mcc.steps.adopt import ExchangeEnvironment, KeepCron
+from mcc.steps.adopt import ExchangeEnvironment, KeepCron, UseAdopted
 from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.backup_keep import PromoteSet, PruneSets
@@ -22,7 +22,7 @@ from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
-from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.record import Prune, RecordLive, RemoveFiles, TellDatabases
 from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
@@ -38,7 +38,7 @@ def step_kinds() -> Kinds:
         BackUpDatabases, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
-        ExchangeEnvironment, KeepCron, KeepMaterial,
+        ExchangeEnvironment, KeepCron, KeepMaterial, TellDatabases, UseAdopted,
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,

@@ -128,7 +128,7 @@ def conclude(
         code=_code_words(site, host, outcome, release),
         databases=_database_words(outcome),
         error="" if outcome.result == "done" else error,
-        todo=(*outcome.todo, *_left_running(outcome), *_copies(site, outcome)),
+        todo=(*outcome.todo, *_left_running(outcome), *_copies(site, outcome), *_told(outcome)),
     )
 
 
@@ -172,6 +172,12 @@ def _left_running(outcome: Outcome) -> tuple[str, ...]:
     if not left:
         return ()
     return (f"{left} did not run before, and the deploy user may not stop it: stop it, or deploy again",)
+
+
+def _told(outcome: Outcome) -> tuple[str, ...]:
+    """What a step of a run that went through leaves for a person to judge."""
+    told = outcome.facts.get("to do")
+    return (str(told),) if told and outcome.committed else ()
 
 
 def _copies(site: Site, outcome: Outcome) -> tuple[str, ...]:

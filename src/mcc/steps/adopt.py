@@ -8,6 +8,7 @@ from pathlib import Path
 from mcc.core import crontab
 from mcc.core.adopted_cron import taken_over
 from mcc.errors import StepError
+from mcc.host.environments import is_unchanged
 from mcc.host.ports import Host
 from mcc.host.temporaries import sweep
 from mcc.model.plan import MAY_HOLD_SECRETS, Facts, Seen
@@ -47,6 +48,25 @@ class ExchangeEnvironment:
         folder_back(host, self.link, self.aside, self.target)
         if seen["first"] and host.files.kind(parent) == "folder" and not host.files.names(parent):
             host.files.remove_tree(parent)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UseAdopted:
+    """Use an adopted environment again, if nobody has changed it since; it is only looked at."""
+
+    environment: Path
+    fingerprint: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        if not is_unchanged(host.files, self.environment, self.fingerprint):
+            raise StepError(f"{self.environment} is being changed by someone", help="try again")
+        return {"environment": "used again"}
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
         return None
 
 

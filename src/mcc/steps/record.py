@@ -25,12 +25,29 @@ class RecordLive:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         known = host.files.kind(self.path) == "file"
         live = ledger.read(host.files.read(self.path)).live if known else None
-        if live is None or live.name != self.release.name:
+        if live is None or (live.name, live.run) != (self.release.name, self.release.run):
             append_line(host.files, self.path, ledger.live_line(self.release), 0o644)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         return None  # it stands behind the commit
+
+
+@dataclass(frozen=True, slots=True)
+class TellDatabases:
+    """Say how the databases stand beside a release that was gone back to: words, and what a person may do."""
+
+    words: str
+    todo: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        return {"databases": self.words, **({"to do": self.todo} if self.todo else {})}
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ def opening(event: RunStarted) -> Iterator[str]:
     """What is about to happen."""
     yield f"{' '.join(filter(None, (event.action, event.stage)))} -> {event.site}"
     if event.release:
-        yield f"{event.build or 'no build information'} becomes {event.release}"
+        way = "back to" if event.action == "rollback" else "becomes"
+        yield f"{event.build or 'no build information'} {way} {event.release}"
 
 
 def recovery(event: RecoveryStarted) -> str:
@@ -34,6 +35,7 @@ def closing(event: RunEnded) -> Iterator[str]:
         changed = "" if event.databases == "as before" else f"databases: {event.databases}"
         facts = [event.code if event.code != "not touched" else "", changed]
         yield f"done in {event.seconds:.1f} s: {'; '.join(filter(None, facts)) or 'databases: as before'}"
+        yield from (f"  {line}" for line in event.todo)
         return
     yield f"{event.result} after {event.seconds:.1f} s: {event.error.splitlines()[0] if event.error else '?'}"
     yield f"  code:      {event.code}"

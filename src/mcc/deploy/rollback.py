@@ -1,0 +1,285 @@
+"""``mcc rollback``: a release that was live before is brought live again, by the steps of a deploy.
+
+Databases only go forward: they stay, and it is said how far they are ahead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os.path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from mcc.core.layout import Site
+from mcc.core.ledger import Ledger
+from mcc.core.masking import Masker
+from mcc.core.nearest import did_you_mean
+from mcc.core.sudo import required
+from mcc.deploy.adoption import PROJECT, look_for_adoption
+from mcc.deploy.ahead import Ahead, databases_ahead
+from mcc.deploy.checks import back_problems, check_rights, refuse
+from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
+from mcc.deploy.material import adopt_steps, adopted_jobs, adopted_record
+from mcc.deploy.request import Request
+from mcc.deploy.situation import PlannedEnvironment, Situation, environments_of, planned_environment, recovers_at_boot
+from mcc.errors import SiteError, UsageError
+from mcc.host.files import RealFiles
+from mcc.host.ports import Files, Host
+from mcc.host.settings import read_conf
+from mcc.model.build import BuildInfo
+from mcc.model.conf import Component, Conf
+from mcc.model.config import Stage
+from mcc.model.plan import Plan, PlannedStep
+from mcc.model.release import Release
+from mcc.runs.changes import is_as_recorded, look_for_changes
+from mcc.runs.hands import Hands
+from mcc.runs.ledger import read_ledger
+from mcc.runs.maintenance import maintained
+from mcc.runs.recover import dead_runs
+from mcc.runs.run import nothing_changed, run_id, run_work
+from mcc.runs.standing import environment_stands, has_project, obstacle
+from mcc.runs.work import Prepared, Work
+from mcc.steps.adopt import UseAdopted
+from mcc.steps.environment import BuildEnvironment
+from mcc.steps.link import SwitchLink
+from mcc.steps.record import RecordLive, TellDatabases
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """``release`` is what is gone back to; ``conf`` what it was deployed with. ``wanted`` was named by a person."""
+
+    site: Site
+    release: Release
+    conf: Conf
+    wanted: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def masker(self) -> Masker:
+        return Masker(self.conf.secrets)
+
+
+def read_rollback(base: Path, wanted: str | None) -> RollbackRequest:
+    """The release that is asked for, with its conf. Raises Refused."""
+    site, files = Site(base.absolute()), RealFiles()
+    ledger = read_ledger(files, site)
+    release = choose(files, site, ledger, wanted)
+    path = site.conf(release.name)
+    warnings: tuple[str, ...] = ()
+    if files.kind(path) != "file" and ledger.live is not None:
+        path = site.conf(ledger.live.name)
+        words = f"{release.name} was deployed by an older mcc, which kept no conf: that of {ledger.live.name} counts"
+        warnings = (words,)
+    if files.kind(path) != "file":
+        raise SiteError(f"{path} is missing: an older mcc deployed this release", help="deploy it again")
+    conf = read_conf(path.parent, path.name)
+    if conf.server.base != site.base:
+        raise SiteError(f"{path} is the conf of another site: REMOTE_BASE is {conf.server.base}")
+    return RollbackRequest(site, release, conf, wanted, (*warnings, *conf.warnings))
+
+
+def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None) -> Release:
+    """The release before what is live, or the one of that name. Raises Refused with those that there are."""
+    ledger = with_what_is_live(files, site, ledger)
+    live = ledger.live
+    if live is None:
+        raise UsageError(f"nothing that mcc knows is live at {site.base}", help="is that the site's REMOTE_BASE?")
+    release = ledger.before(live.name) if wanted is None else ledger.get(wanted)
+    possible = [each.name for each in ledger.standing() if each.state == "good" and not obstacle(files, site, each)]
+    there = f"there is a way back to: {', '.join(possible)}" if possible else "there is none that can be gone back to"
+    if release is None and wanted is None:
+        raise UsageError(f"nothing that is kept was live before {live.name}", help=there)
+    if release is None:
+        hints = [did_you_mean(str(wanted), list(ledger.order)), there]
+        raise UsageError(f"there is no release {wanted!r}", help="; ".join(filter(None, hints)))
+    altered = release.state == "live" and not is_as_recorded(files, site, release)
+    problem = obstacle(files, site, dataclasses.replace(release, state="good") if altered else release)
+    if problem:
+        raise SiteError(f"there is no way back to {release.name}: {problem}", help=there)
+    return release
+
+
+def with_what_is_live(files: Files, site: Site, ledger: Ledger) -> Ledger:
+    """The ledger, with what a script or a person has made live since."""
+    live = ledger.live
+    if live is None:
+        return ledger
+    components = components_of(files, site, live)
+    adopted = look_for_adoption(files, site, ledger, components, (), _NEVER, "", live.stage).release
+    return ledger.with_live(adopted) if adopted else ledger
+
+
+def components_of(files: Files, site: Site, release: Release) -> tuple[Component, ...]:
+    """The components that a release has, by its folders and links; they have no sources."""
+    found = []
+    for folder in map(PurePosixPath, release.folders):
+        targets = ((link, PurePosixPath(target)) for link, target in release.links)
+        links = tuple((link, str(path.relative_to(folder))) for link, path in targets if path.is_relative_to(folder))
+        has_environment = files.kind(site.base / folder / ".venv") == "link"
+        adopted = release.origin == "adopted" and folder == PurePosixPath(release.folders[0])
+        name = str(folder.parent)
+        found.append(Component(name, name, (), links, has_environment or adopted))
+    return tuple(found)
+
+
+def plan_rollback(request: RollbackRequest, hands: Hands) -> Plan:
+    """Look, check and plan; nothing is changed. Raises Refused."""
+    host = hands.host(request.site, request.conf.services)
+    with nothing_changed():
+        plan = _prepared(request, host, run_id(host)).plan
+    open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
+    return dataclasses.replace(plan, warnings=(*plan.warnings, *open_runs))
+
+
+def rollback(request: RollbackRequest, hands: Hands) -> int:
+    """Go back; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
+    release = request.release
+    build = None if release.build == BuildInfo() else release.build
+    work = Work(request.site, "rollback", release.stage, request.conf.services, request.masker, build)
+    return run_work(work, lambda host, run: _prepared(request, host, run), hands)
+
+
+def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
+    ledger = read_ledger(host.files, request.site)
+    release = choose(host.files, request.site, ledger, request.wanted)
+    if release.name != request.release.name:
+        words = f"another run was faster: the release before is {release.name} now"
+        raise SiteError(words, help="look, then try again")
+    s, missing = _situation(request, release, ledger, host, run)
+    refuse(back_problems(s, host))
+    check_rights(required(s.request.conf), host)
+    ahead = _ahead(s, release, host)
+    warnings = (*request.warnings, *missing, *_warnings(s, ledger, host), *ahead.warnings)
+    return Prepared(_plan(s, release, ahead, warnings), _live_again(s, release))
+
+
+def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...]) -> Plan:
+    before = (
+        *adopt_steps(s),
+        *_environment(s, release),
+        *cut_over_steps(s),
+        *restart_steps(s),
+        *smoke_steps(s),
+        *stable_steps(s),
+    )  # fmt: skip
+    title = f"databases: {ahead.words}" + ("; they stay so" if ahead.todo else "")
+    after = (
+        *adopted_record(s),
+        PlannedStep("record", f"{release.name} is live", RecordLive(s.site.ledger, _live_again(s, release))),
+        PlannedStep("record", title, TellDatabases(ahead.words, ahead.todo), optional=True),
+    )
+    return Plan(before, after, warnings)
+
+
+def _situation(
+    request: RollbackRequest, release: Release, ledger: Ledger, host: Host, run: str
+) -> tuple[Situation, tuple[str, ...]]:
+    """What was kept of the release stands for the output; the answer besides are words on what was not kept."""
+    files, site, now = host.files, request.site, host.clock.now()
+    kept = site.material(release.name)
+    conf, missing = _conf_of(request, release, files)
+    build = None if release.build == BuildInfo() else release.build
+    back = Request(kept, Stage(release.stage), conf, build, keep=1)
+    live = ledger.live or release
+    components = components_of(files, site, release)
+    adoption = look_for_adoption(
+        files, site, ledger, components_of(files, site, live), conf.site_files, now, run, live.stage
+    )
+    present = environments_of(files, site)
+    scripts = files.walk(kept / "scripts") if files.kind(kept / "scripts") == "folder" else ()
+    return Situation(
+        request=back, run=run, now=now, version=release.name, components=components, ledger=ledger,
+        environment=_planned(back, release, present, host), databases=None, alembic=None,
+        environments_present=present,
+        script_names=tuple(entry.path for entry in scripts if entry.kind == "file"),
+        old_records=(), leftovers=(), has_crontab=host.crontab.available(), by=host.machine.user(),
+        crontab=host.crontab.read() if host.crontab.available() else b"",
+        recovers_at_boot=recovers_at_boot(files, site), adoption=adoption, back_to=release,
+        project_files=PROJECT if has_project(files, site, release) else (),
+        maintained=maintained(site, files),
+    ), missing  # fmt: skip
+
+
+def _conf_of(request: RollbackRequest, release: Release, files: Files) -> tuple[Conf, tuple[str, ...]]:
+    """The release's conf, without files that were not kept."""
+    conf, kept = request.conf, request.site.material(release.name)
+    if release.origin == "adopted":
+        jobs = adopted_jobs(files, request.site, release)
+        conf = dataclasses.replace(conf, cron=conf.cron if jobs is None else jobs)
+    if files.kind(kept) != "folder":
+        words = f"{release.name} was deployed by an older mcc: scripts/, SITE_FILES and project files stay as they are"
+        return dataclasses.replace(conf, site_files=()), (words,)
+    there = tuple(file for file in conf.site_files if files.kind(kept / file.source) == "file")
+    gone = [file.target for file in conf.site_files if file not in there]
+    words = f"{', '.join(gone)} stay as they are: {release.name} did not have them" if gone else ""
+    return dataclasses.replace(conf, site_files=there), (words,) if words else ()
+
+
+def _planned(request: Request, release: Release, present: tuple[str, ...], host: Host) -> PlannedEnvironment | None:
+    """Its own environment, if nobody has changed it; else one that is built from its lock file."""
+    if release.environment is None:
+        return None
+    if environment_stands(host.files, request.site, release):
+        return PlannedEnvironment(release.environment, True, (), ())
+    return planned_environment(request, host, present)
+
+
+def _environment(s: Situation, release: Release) -> Iterator[PlannedStep]:
+    environment, folder = s.environment, s.environment_folder
+    if environment is None or folder is None:
+        return
+    same = environment.name == release.environment
+    if same and release.fingerprint:
+        yield PlannedStep("venv", f"use venvs/{environment.name}", UseAdopted(folder, release.fingerprint))
+        return
+    build = BuildEnvironment(
+        s.request.output, folder, s.request.conf.environment.sync_args, (), environment.made_from,
+        reuse=environment.whole,
+    )  # fmt: skip
+    yield PlannedStep("venv", f"{'use' if environment.whole else 'build'} venvs/{environment.name}", build)
+    component = s.environment_component
+    if not same and component and release.origin != "adopted":
+        release_folder = s.release_folder(component)
+        target = os.path.relpath(folder, release_folder)
+        title = f"{component.folder}/{s.version}/.venv -> {target}"
+        yield PlannedStep("venv", title, SwitchLink(release_folder / ".venv", target))
+
+
+def _live_again(s: Situation, release: Release) -> Release:
+    """What the ledger will say."""
+    left = s.adoption.release or s.ledger.live
+    same = s.environment is not None and s.environment.name == release.environment
+    return dataclasses.replace(
+        release,
+        state="live",
+        at=s.now.isoformat(timespec="seconds"),
+        run=s.run,
+        by=s.by,
+        environment=s.environment.name if s.environment else None,
+        fingerprint=release.fingerprint if same else "",
+        back_from=left.name if left else "",
+    )
+
+
+def _ahead(s: Situation, release: Release, host: Host) -> Ahead:
+    component = s.environment_component
+    if component is None or s.request.conf.database.kind == "none":
+        return Ahead()
+    ledger = s.ledger.with_live(s.adoption.release) if s.adoption.release else s.ledger
+    return databases_ahead(s.request, s.release_folder(component), release.name, ledger, host, s.run)
+
+
+def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
+    yield from look_for_changes(host.files, host.crontab, s.site, ledger).sentences
+    yield from s.adoption.warnings()
+    release = s.back_to
+    if release and s.environment and s.environment.name != release.environment:
+        yield f"venvs/{release.environment} of {release.name} is not used again: another one is built from its uv.lock"
+    left = set(ledger.live.services if ledger.live else ()) - set(s.request.conf.services.all)
+    if left:
+        yield f"{', '.join(sorted(left))}: {s.version} does not know it, and it goes on as it is"
