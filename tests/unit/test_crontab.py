@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from mcc.core.cron_lines import parts
 from mcc.core.crontab import (
+    SKIPPED,
     block_of,
     job_lines,
     problem_with_job,
@@ -127,6 +131,110 @@ class TestDoubles:
         old = unquoted_commands([BACKUP], Site(site))
         text = f"# MCC-BACKUP\n0 2 * * * {old[0]}\n".encode()
         assert with_block(text, site, lines_for(site, BACKUP), old) == crontab_with(site, BACKUP)
+
+
+class TestMarkers:
+    """A line that an older script left with another command goes by its marker, if it names the site."""
+
+    old = b"cd /home/stenvala/live/auth/scripts && ./old.sh >> /home/stenvala/live/auth/logs/old.log 2>&1"
+    ours = crontab_with(SITE, BACKUP)
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            b"# MCC-BACKUP\n0 3 * * * " + old + b"\n",
+            b"#MCC-BACKUP\n@daily " + old + b"\n",
+            b"0 3 * * * " + old + b" # MCC-BACKUP\n",
+            b"0 3 * * * " + old + b" #MCC-BACKUP\n",
+            b"0 2 * * * " + lines_for(SITE, BACKUP)[1].encode()[len("0 2 * * * ") :] + b" # MCC-BACKUP\n",
+            (b"# MCC-BACKUP\n0 3 * * * " + old + b"\n") * 3,
+        ],
+    )
+    def test_before_or_behind_a_command_that_names_the_site(self, lines: bytes) -> None:
+        written = with_block(b"X=1\n" + lines + b"# end\n", SITE, lines_for(SITE, BACKUP))
+        assert written == b"X=1\n# end\n" + self.ours
+        assert restore(written, b"X=1\n" + lines + b"# end\n", SITE) == b"X=1\n" + lines + b"# end\n"
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            b"# MCC-BACKUP\n0 3 * * * " + old.replace(b"/auth/", b"/auth-dev/") + b"\n",
+            b"0 3 * * * " + old.replace(b"/auth/", b"/auth-dev/") + b" # MCC-BACKUP\n",
+            b"0 3 * * * /usr/bin/backup # MCC-BACKUP\n",
+            b"0 3 * * * " + old + b" # MCC-BACKUP2\n",
+            b"# MCC-BACKUP\n\n0 3 * * * " + old + b"\n",
+            b"# MCC-BACKUP\nA=1\n0 3 * * * " + old + b"\n",
+            b"0 3 * * * " + old + b"\n",
+            b"# 0 3 * * * " + old + b" # MCC-BACKUP\n",
+        ],
+    )
+    def test_without_the_marker_or_the_site_a_line_stays(self, lines: bytes) -> None:
+        assert with_block(lines, SITE, lines_for(SITE, BACKUP)) == lines + self.ours
+
+    def test_the_marker_of_a_job_as_text_may_stand_behind_its_line_too(self) -> None:
+        job = CronJob("@daily", "", "", "", "@daily /home/stenvala/live/auth/x.sh # SWEEP")
+        old = b"0 1 * * * /home/stenvala/live/auth/y.sh # SWEEP\n@daily /home/stenvala/live/auth/x.sh\n"
+        assert with_block(old, SITE, lines_for(SITE, job)) == crontab_with(SITE, job)
+
+
+class TestOverlap:
+    job = CronJob("* * * * *", "slow.sh", "slow.log", 'IT\'S "50%" $HOME', overlap=False)
+
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Site:
+        site = Site(tmp_path / "my site")
+        for folder in (site.scripts, site.logs, site.own):
+            folder.mkdir(parents=True)
+        (site.scripts / "slow.sh").write_text("#!/bin/sh\ncat\nexit ${CODE:-0}\n")
+        (site.scripts / "slow.sh").chmod(0o755)
+        return site
+
+    def command(self, site: Site) -> list[str]:
+        found = parts(job_lines([self.job], site)[1].encode())
+        assert found is not None
+        return ["sh", "-c", found[1].decode().replace("\\%", "%")]
+
+    def test_a_second_run_is_skipped_noted_and_has_a_code_of_its_own(self, site: Site) -> None:
+        held = subprocess.Popen(self.command(site), stdin=subprocess.PIPE)
+        try:
+            while not list(site.own.glob("cron.*.lock")) or (site.logs / "slow.log").exists() is False:
+                assert held.poll() is None
+            codes = set()
+            while SKIPPED not in codes:  # until the first one has its lock
+                codes.add(subprocess.run(self.command(site), stdin=subprocess.DEVNULL).returncode)
+        finally:
+            held.communicate()
+        assert codes <= {0, SKIPPED}
+        note = (site.logs / "slow.log").read_text().splitlines()[-1]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d IT'S \"50%\" \$HOME: skipped, .* has not ended", note)
+
+    @pytest.mark.parametrize("code", [0, 3])
+    def test_alone_it_ends_as_its_script_does(self, site: Site, code: int) -> None:
+        done = subprocess.run(self.command(site), stdin=subprocess.DEVNULL, env={**os.environ, "CODE": str(code)})
+        assert done.returncode == code
+        assert (site.logs / "slow.log").read_text() == ""
+
+    def test_jobs_have_locks_of_their_own(self) -> None:
+        """Also if their markers differ only in what a file's name cannot have."""
+        jobs = [dataclasses.replace(self.job, marker=marker) for marker in ("a b", "a/b", "a-b", "x" * 200, "x" * 201)]
+        locks = {re.findall(r"/\.mcc/cron\.\S+\.lock", line)[0] for line in job_lines(jobs, Site(SITE))[1::2]}
+        assert len(locks) == len(jobs)
+
+    def test_a_job_whose_runs_may_overlap_is_written_as_the_specification_writes_it(self) -> None:
+        assert "flock" not in crontab_with(SITE, BACKUP).decode()
+
+
+def test_variables_of_a_job_reach_its_script_as_they_are(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    values = (("A", "it's 50% \"x\" $HOME"), ("B", ""), ("C", "1"))
+    for folder in (site.scripts, site.logs):
+        folder.mkdir()
+    (site.scripts / "x.sh").write_text('#!/bin/sh\nprintf "%s|" "$A" "$B" "$C"\n')
+    (site.scripts / "x.sh").chmod(0o755)
+    found = parts(job_lines([CronJob("@daily", "x.sh", "x.log", "X", environment=values)], site)[1].encode())
+    assert found is not None
+    subprocess.run(["sh", "-c", found[1].replace(b"\\%", b"%")], check=True)
+    assert (site.logs / "x.log").read_text() == "it's 50% \"x\" $HOME||1|"
 
 
 class TestBrokenBlock:
@@ -272,9 +380,11 @@ def test_a_line_has_a_schedule_and_a_command_or_is_no_job(line: bytes, expected:
         ({"marker": "a\nb"}, "must be one line"),
         ({"marker": " "}, "must be one line"),
         ({"marker": "END mcc /x"}, "must not look like"),
+        ({"environment": (("A", "a\nb"),)}, "must be one line"),
+        ({"environment": (("A", "a\\b"),)}, "without backslashes"),
     ],
 )
-def test_names_that_would_break_the_crontab_are_named(change: dict[str, str], reason: str) -> None:
+def test_names_that_would_break_the_crontab_are_named(change: dict[str, Any], reason: str) -> None:
     job = {"schedule": "@daily", "script": "x.sh", "log": "x.log", "marker": "X", **change}
     assert reason in (problem_with_job(CronJob(**job)) or "")
     assert problem_with_job(BACKUP) is None

@@ -80,9 +80,9 @@ def _command(job: CronJob, site: Site) -> str:
 
 def _lock(job: CronJob, site: Site) -> Path:
     """The file that a job holds while it runs; each marker has its own."""
-    plain = re.sub(r"[^\w.-]", "-", job.marker)
+    plain = re.sub(r"[^\w.-]", "-", job.marker)[:80]
     other = "" if plain == job.marker else f"-{hashlib.sha256(job.marker.encode()).hexdigest()[:8]}"
-    return site.own / f"cron.{plain[:80]}{other}.lock"
+    return site.own / f"cron.{plain}{other}.lock"
 
 
 def _note(job: CronJob, log: str) -> str:
