@@ -90,7 +90,7 @@ def hook_step(hook: Hook, code: ProjectCode, site: Site, name: str, run: str, op
 def _phase(hook: Hook) -> Phase:
     if hook.when == "stage":
         return "run"
-    return _PHASES.get(hook.at, hook.at)  # type: ignore[arg-type, return-value]
+    return _PHASES.get(hook.at, hook.at)  # type: ignore[arg-type]
 
 
 def _as_data(folders: Folders | None) -> Mapping[str, Any] | None:

@@ -75,8 +75,7 @@ class RunHook:
     def _said(self, facts: Mapping[str, Any]) -> Facts:
         """Under the hook's name: no fact of mcc's own is called so."""
         name = self.call.hook.name
-        said = {f"{name}.{key}": value for key, value in facts.items()}
-        return said | self._databases()
+        return {**{f"{name}.{key}": value for key, value in facts.items()}, **self._databases()}
 
     def _databases(self) -> Facts:
         """Of a stage that is the project's own nobody but its author knows what it does to databases."""

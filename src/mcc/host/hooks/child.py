@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from mcc.core.hooks import FILE, Registry
+from mcc.errors import StepError
 from mcc.host.hooks.context import Context
 from mcc.host.hooks.programs import write_durably
 from mcc.host.hooks.shown import shown
@@ -50,7 +51,7 @@ def _end_all(_number: int, _frame: FrameType | None) -> None:
     os._exit(1)
 
 
-class _Wrong(Exception):
+class _Wrong(StepError):
     """The code is there, but is not what it has to be."""
 
 
@@ -80,12 +81,14 @@ def _read(folder: Path) -> dict[str, Any]:
         return {"problems": [asdict(Problem(FILE, 0, "", str(wrong)))]}
     except BaseException as error:
         return {"problems": [asdict(_as_problem(error, folder))]}
-    files, problems = _files(registry, folder)
-    hooks = registry.hooks(folder) if not problems and not registry.problems(folder) else ()
+    problems = registry.problems(folder) or _missing(registry, folder)
+    if problems:
+        return {"problems": [asdict(problem) for problem in problems]}
+    hooks = registry.hooks(folder)
     return {
-        "problems": [asdict(problem) for problem in (*registry.problems(folder), *problems)],
+        "problems": [],
         "hooks": [asdict(hook) for hook in hooks],
-        "files": files,
+        "files": _files(registry, folder),
         "warnings": _warnings(folder) if any(hook.undo for hook in hooks) else [],
     }
 
@@ -99,16 +102,18 @@ def _as_problem(error: BaseException, folder: Path) -> Problem:
     return Problem(what.file, what.line, "", message, "; ".join(filter(None, (line, way_out))))
 
 
-def _files(registry: Registry, folder: Path) -> tuple[list[str], list[Problem]]:
-    if registry.files is None:
-        usual = [path.name for path in sorted(folder.glob("mcc_deploy_*.py")) if path.is_file()]
-        return [FILE, *usual, *(["mcc_deploy"] if (folder / "mcc_deploy").is_dir() else [])], []
-    missing = [name for name in registry.files if not (folder / name).exists()]
-    problems = [
+def _missing(registry: Registry, folder: Path) -> tuple[Problem, ...]:
+    return tuple(
         Problem(FILE, 0, "", f"files: there is no {name} beside it", "copy it into the output when building")
-        for name in missing
-    ]
-    return list(dict.fromkeys((FILE, *registry.files))), problems
+        for name in registry.files or () if not (folder / name).exists()
+    )  # fmt: skip
+
+
+def _files(registry: Registry, folder: Path) -> list[str]:
+    if registry.files is not None:
+        return list(dict.fromkeys((FILE, *registry.files)))
+    usual = [path.name for path in sorted(folder.glob("mcc_deploy_*.py")) if path.is_file()]
+    return [FILE, *usual, *(["mcc_deploy"] if (folder / "mcc_deploy").is_dir() else [])]
 
 
 def _warnings(folder: Path) -> list[str]:
@@ -148,7 +153,7 @@ def _run(undo: bool, key: str, code: Path, context: Path, result: Path, answer: 
         facts = _call(undo, key, code, Context.read(context, result, key))
     except BaseException as error:
         what = shown(error, code)
-        said = {"place": what.place, "message": what.message, "help": what.help, "log": what.log}
+        said = {"place": what.place if what.line else "", "message": what.message, "help": what.help, "log": what.log}
         write_durably(answer, {"error": said})
         return 1
     write_durably(answer, {"facts": facts})

@@ -103,7 +103,7 @@ def _facts(hook: Hook, undo: bool, answer: Path, done: Completed, masker: Masker
     error = said["error"]
     which = f"{'the undo of ' if undo else ''}{hook.name}"
     raise StepError(
-        masker.mask(f"{error['place']}: {which}: {error['message']}"),
+        masker.mask(f"{error['place'] or hook.place}: {which}: {error['message']}"),
         help=masker.mask(error["help"]),
         log=[masker.mask(line) for line in error["log"]],
     )
