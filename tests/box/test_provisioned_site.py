@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from box.harness import DEPLOY_USER, Boxes, box_root, until
-from box.provisioned import BASE, CONF, DOMAINS, HEALTH, ONE, PYTHON, Shop, conf, files, project
+from box.shop import BASE, CONF, DOMAINS, HEALTH, ONE, PYTHON, Shop, conf, files, project
 from mcc.provision.units import unit_files
 
 FOREVER = "public, max-age=31536000, immutable"

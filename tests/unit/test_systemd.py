@@ -221,3 +221,38 @@ def test_a_unit_at_rest_counts_as_active_but_does_not_run() -> None:
     state = read_state("x", read_properties(text), 9.0)
     assert (state.active, state.resting, state.running) == (True, True, False)
     assert read_state("x", read_properties(RUNNING), 9.0).running
+
+
+SOCKET = f"{RUNNING}TriggeredBy=notes.socket tick.timer\nRequires=notes.socket system.slice\n"
+
+
+class Narrow(Machine):
+    """May do to some units only what others may be done to all."""
+
+    def allows(self, words: Sequence[str]) -> bool:
+        return super().allows(words) and words[-1] != "notes.socket"
+
+
+def test_the_socket_that_a_unit_requires_is_stopped_before_it_and_is_no_trigger_then() -> None:
+    """The restart of the unit brings it back (Requires=); a timer stays what it is."""
+    machine = Machine(SOCKET)
+    machine.allowed.add("stop")
+    units = Systemd(machine, machine, "deploy")
+    assert units.state("notes.service").triggers == ("tick.timer",)
+    units.stop("notes.service")
+    stopped = [words[-1] for words in machine.ran if words[1] == "stop"]
+    assert stopped == ["notes.socket", "notes.service"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "machine"), [(SOCKET, Narrow), (SOCKET.replace("Requires=notes.socket", "Requires="), Machine)]
+)
+def test_one_that_may_not_be_stopped_or_would_not_come_back_stays_a_trigger(
+    shown: str, machine: type[Machine]
+) -> None:
+    there = machine(shown)
+    there.allowed.add("stop")
+    units = Systemd(there, there, "deploy")
+    assert units.state("notes.service").triggers == ("notes.socket", "tick.timer")
+    units.stop("notes.service")
+    assert [words[-1] for words in there.ran if words[1] == "stop"] == ["notes.service"]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from mcc.core.unit_names import is_instance, socket_of
 from mcc.model.conf import Conf
 
 Words: TypeAlias = tuple[str, ...]
@@ -63,10 +64,14 @@ def required(conf: Conf, owned: Sequence[str | Path] = ()) -> tuple[Words, ...]:
 
 
 def useful(conf: Conf) -> tuple[Words, ...]:
-    """The commands that are used where sudoers allows them: status, stop and start of each unit."""
+    """The commands that are used where sudoers allows them: status, stop and start of each unit.
+
+    A web service that has a socket can only be stopped together with it.
+    """
     if conf.services.manager != "systemd":
         return ()
-    return tuple(words(unit) for unit in conf.services.all for words in (status, stop, start))
+    units = tuple(words(unit) for unit in conf.services.all for words in (status, stop, start))
+    return units + tuple(stop(socket_of(unit)) for unit in conf.services.names if not is_instance(unit))
 
 
 def _restarts(conf: Conf) -> tuple[Words, ...]:

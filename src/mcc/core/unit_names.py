@@ -20,6 +20,11 @@ def is_template(name: str) -> bool:
     return bool(at) and instance in ("", *SLOTS)
 
 
+def is_instance(name: str) -> bool:
+    """Whether a unit is made of a template, or is one."""
+    return "@" in name
+
+
 def plain_name_of(name: str) -> str:
     """``app@.service`` and ``app@a.service`` without what makes them special: ``app.service``."""
     return f"{_without_kind(name).partition('@')[0]}.service"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mcc.core import sudo as rights
 from mcc.errors import CommandFailed, ServiceFailed, StepError
@@ -14,7 +15,7 @@ from mcc.model.service import ServiceState
 _PROPERTIES = (
     "Id", "Type", "LoadState", "LoadError", "ActiveState", "SubState", "Result", "InvocationID", "NRestarts",
     "ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic",
-    "ExecMainStatus", "StartLimitIntervalUSec", "TriggeredBy",
+    "ExecMainStatus", "StartLimitIntervalUSec", "TriggeredBy", "Requires",
 )  # fmt: skip
 _ENGLISH = {"LC_ALL": "C.UTF-8"}
 _STATUS_LINES = 40
@@ -37,10 +38,17 @@ class Systemd:
         self._user = user
         self._monotonic = monotonic
         self._timeout = timeout
+        # A unit is looked at many times a second while it is waited for, and each question to sudo is logged.
+        self._may: dict[str, bool] = {}
 
     def state(self, name: str) -> ServiceState:
-        """How a unit is, by ``systemctl show``. Raises StepError without a running systemd."""
-        return read_state(name, self._show(name), self._monotonic())
+        """How a unit is, by ``systemctl show``. Raises StepError without a running systemd.
+
+        A socket that :meth:`stop` stops too is none of its triggers.
+        """
+        shown = self._show(name)
+        state = read_state(name, shown, self._monotonic())
+        return replace(state, triggers=tuple(each for each in state.triggers if each not in self._held(shown)))
 
     def status(self, name: str) -> tuple[str, ...]:
         """``systemctl status``, with the journal's last lines, or what can be seen without rights."""
@@ -59,7 +67,19 @@ class Systemd:
         self._order(name, rights.restart(name))
 
     def stop(self, name: str) -> None:
+        """Stop a unit, and first the socket that would start it again. Raises ServiceFailed with the reason."""
+        for socket in self._held(self._show(name)):
+            self._order(socket, rights.stop(socket))
         self._order(name, rights.stop(name))
+
+    def _held(self, shown: Mapping[str, str]) -> tuple[str, ...]:
+        """The sockets of a unit that may be stopped with it, and that its restart brings back: those it requires."""
+        needed = shown.get("Requires", "").split()
+        sockets = [each for each in shown.get("TriggeredBy", "").split() if each.endswith(".socket") and each in needed]
+        for socket in sockets:
+            if socket not in self._may:
+                self._may[socket] = self._sudo.allows(rights.stop(socket))
+        return tuple(socket for socket in sockets if self._may[socket])
 
     def _show(self, name: str) -> dict[str, str]:
         if self._commands.find("systemctl") is None:
