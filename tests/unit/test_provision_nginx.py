@@ -203,7 +203,7 @@ def test_known_keys_have_their_defaults() -> None:
 
 def test_all_that_is_wrong_with_a_template_is_said_at_once_with_its_line() -> None:
     first = "# {{API_PROT}}\n{{nothing_like_it}}\n\n"
-    own = {"mcc/nginx.template": f"{first}{{{{WORKERS}}}} {{{{DB_PASSWORD}}}}\n{{{{env:X}}}} {{{{DEEP}}}} {{{{LONG}}}}\n"}
+    own = {"mcc/nginx.template": first + "{{WORKERS}} {{DB_PASSWORD}}\n{{env:X}} {{DEEP}} {{LONG}}\n"}
     text = f"{SITE}DB_PASSWORD: abcdefgh\nDEEP: {{a: 1}}\nLONG: |\n  a\n  b\n"
     where = "every user of the machine can read this file; put it into REMOTE_BASE/.env, which the units load"
     assert refused(text, own) == [
