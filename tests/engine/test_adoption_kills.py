@@ -10,8 +10,8 @@ import pytest
 from fakes import scripted
 from fakes.deaths import cut_off, killed, killed_twice, some
 from fakes.hands import FakeHands
-from fakes.scenes import BASE, Scene, State, rich_files
-from fakes.scripted import FOREIGN, SCRIPTED
+from fakes.scenes import BASE, Scene, rich_files
+from fakes.scripted import FOREIGN, SCRIPTED, state_of
 from mcc.core.layout import Site
 from mcc.errors import SiteError
 from mcc.host.environments import fingerprint
@@ -62,14 +62,14 @@ class Case:
     def __init__(self, name: str) -> None:
         make, self.code = CASES[name]
         self.scene = make()
-        self.before = State.of(self.scene)
+        self.before = state_of(self.scene)
         done = self.scene.fork()
         self.hands = FakeHands(done.world)
         assert done.deploy(self.hands) == self.code
-        self.done, self.after, self.effects = done, State.of(done), done.world.process.ticks
+        self.done, self.after, self.effects = done, state_of(done), done.world.process.ticks
 
     def check(self, scene: Scene, where: str) -> None:
-        now = State.of(scene)
+        now = state_of(scene)
         differences = [expected.difference(now) for expected in (self.before, self.after)]
         assert not min(differences, key=len), f"{where}: mixed: {min(differences, key=len)}"
         assert scene.world.orphans() == [], where

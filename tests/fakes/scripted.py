@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from fakes import scenes
-from fakes.scenes import BASE, OUT, Scene, rich_conf, rich_files
+from fakes.scenes import BASE, OUT, Scene, State, rich_conf, rich_files
 from mcc.core.crontab import unquoted_commands
 from mcc.core.layout import Site
 from mcc.model.conf import Conf
@@ -49,11 +51,12 @@ def script_deploys(scene: Scene, version: str = SCRIPTED, number: int = 1) -> No
 def open_to_the_service(scene: Scene) -> None:
     """``sudo chown -R www-data`` and ``chmod -R g+rw``.
 
-    Of a link, chown changes the link alone: what that means to nobody is left out here.
+    Of a link, chown changes the link alone.
     """
     disk, owner = scene.world.disk, (SERVICE_USER, scene.world.user)
     for name in ("api", "ui", ".venv"):
         top = disk.node(BASE / name)
+        top.owner = owner
         folder = disk.tree.find(str(BASE / name), disk.who, True)[2]
         for node in disk.tree.nodes(folder):
             node.mode |= 0o060
@@ -79,3 +82,10 @@ def settle(scene: Scene) -> None:
     disk.sync(BASE)
     disk.sync(OUT)
     scene.world.revive()
+
+
+def state_of(scene: Scene) -> State:
+    """The site, but for whom links themselves belong to: nobody asks, and no deploy user can give them back."""
+    state = State.of(scene)
+    site = {path: what[:2] + what[3:] if what[0] == "link" else what for path, what in state.site.items()}
+    return dataclasses.replace(state, site=site)

@@ -14,9 +14,9 @@ from mcc.deploy.databases import plan_databases
 from mcc.deploy.request import Request
 from mcc.errors import MccError
 from mcc.host.copies.sets import sets_of
-from mcc.host.ports import Host
+from mcc.host.ports import Host, migrator
 from mcc.model.conf import Component
-from mcc.runs.databases import site_databases
+from mcc.runs.databases import SiteDatabases, site_databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,17 @@ def _rows(request: Request, component: Component, host: Host, run: str) -> tuple
         late = [revision for names in each for revision in alembic.versions.pending(names)]
         return sorted(set(gone)), [] if gone else sorted(set(late))
     planned = plan_databases(request, site, [component])
-    standings = [each.standing for each in planned.databases if each.found.exists] if planned else []
+    if planned is None:
+        return _all_rows(request, site), []  # the release knows of no migration
+    standings = [each.standing for each in planned.databases if each.found.exists]
     gone = [row for standing in standings for row in standing.gone]
     return sorted(set(gone)), sorted({file.name for standing in standings for file in standing.pending})
+
+
+def _all_rows(request: Request, site: SiteDatabases) -> list[str]:
+    tracking = request.conf.database.tracking
+    found = [migrator(site.host, target).look(target, tracking) for target in site.targets]
+    return sorted({row.name for each in found if each.exists for row in each.applied})
 
 
 def _way_back(request: Request, name: str, ledger: Ledger, host: Host) -> str:

@@ -275,8 +275,9 @@ def _reach(s: Situation, host: Host) -> Iterator[Refused]:
     if user is None or s.request.conf.services.manager != "systemd" or user == host.machine.user():
         return
     paths = [("the site", s.site.base / "api")]
-    if s.environment:
-        paths.append(("the Python interpreter", Path(dict(s.environment.made_from)["interpreter"])))
+    interpreter = dict(s.environment.made_from).get("interpreter") if s.environment else None
+    if interpreter:
+        paths.append(("the Python interpreter", Path(interpreter)))
     for what, path in paths:
         blocked = host.machine.blocked(user, path)
         if blocked is not None:

@@ -225,7 +225,10 @@ def _planned(request: Request, release: Release, present: tuple[str, ...], host:
     if release.environment is None:
         return None
     if environment_stands(host.files, request.site, release):
-        return PlannedEnvironment(release.environment, True, (), ())
+        python = request.site.environments / release.environment / "bin/python"
+        linked = host.files.kind(python) == "link"
+        interpreter = (("interpreter", host.files.read_link(python)),) if linked else ()
+        return PlannedEnvironment(release.environment, True, interpreter, ())
     return planned_environment(request, host, present)
 
 

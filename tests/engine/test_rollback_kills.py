@@ -1,0 +1,338 @@
+"""A rollback goes through, or leaves the site exactly as it was, wherever it dies."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from fakes import scenes, scripted
+from fakes.deaths import cut_off, killed, killed_twice, some
+from fakes.hands import FakeHands
+from fakes.scenes import BASE, OUT, Scene, rich_files
+from fakes.scripted import SCRIPTED, state_of
+from mcc.core.layout import Site
+from mcc.deploy.rollback import RollbackRequest, choose, plan_rollback, rollback
+from mcc.errors import SiteError, UsageError
+from mcc.host.environments import is_whole
+from mcc.model.conf import CronJob
+from mcc.model.event import RunEnded, Warned
+
+SITE = Site(BASE)
+
+
+@dataclass(slots=True)
+class BackScene(Scene):
+    """A machine right before a rollback."""
+
+    to: str | None = None
+
+    def fork(self, kill_at: int | None = None, fail_at: int | None = None) -> BackScene:
+        return BackScene(self.world.fork(kill_at, fail_at), self.conf, self.keep, self.to)
+
+    @property
+    def back(self) -> RollbackRequest:
+        """Confs are files of this machine in real life, and are given here."""
+        release = choose(self.world.host().files, SITE, self.ledger, self.to)
+        conf = dataclasses.replace(self.conf, path=SITE.conf(release.name))
+        return RollbackRequest(SITE, release, conf, self.to)
+
+    def go_back(self, hands: FakeHands | None = None) -> int:
+        return rollback(self.back, hands or FakeHands(self.world))
+
+
+def of(scene: Scene, to: str | None = None) -> BackScene:
+    scripted.settle(scene)
+    return BackScene(scene.world, scene.conf, scene.keep, to)
+
+
+def two_releases() -> BackScene:
+    scene = scenes.second()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(60)
+    return of(scene)
+
+
+def to_the_adopted() -> BackScene:
+    scene = scripted.scripted()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(60)
+    return of(scene)
+
+
+def in_turns() -> BackScene:
+    """mcc, mcc, the script (in the second one's environment), and now a rollback."""
+    scene = scenes.second()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(600)
+    scripted.script_deploys(scene, "vrs-2026-02-27T150500", 8)
+    return of(scene)
+
+
+def a_real_environment() -> BackScene:
+    """The same by a script that removes the link first."""
+    scene = scenes.second()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(600)
+    scene.world.disk.remove(SITE.environment)
+    scripted.script_deploys(scene, "vrs-2026-02-27T150500", 8)
+    return of(scene)
+
+
+def the_old_one_fails() -> BackScene:
+    """What was good once does not answer any more."""
+    scene = two_releases()
+    (good,) = [release for release in scene.ledger.releases if release.state == "good"]
+    scene.world.plant({f"{BASE}/api/{good.name}/api/BEHAVES": b"answers 500"})
+    return of(scene)
+
+
+CASES: Mapping[str, tuple[Callable[[], BackScene], int]] = {
+    "two releases": (two_releases, 0),
+    "to the adopted": (to_the_adopted, 0),
+    "in turns": (in_turns, 0),
+    "a real environment": (a_real_environment, 0),
+    "the old one fails": (the_old_one_fails, 1),
+}
+
+
+class Case:
+    def __init__(self, name: str) -> None:
+        make, code = CASES[name]
+        self.scene = make()
+        self.before = state_of(self.scene)
+        done = self.scene.fork()
+        self.hands = FakeHands(done.world)
+        assert done.go_back(self.hands) == code
+        self.done, self.after, self.effects = done, state_of(done), done.world.process.ticks
+
+    @property
+    def ended(self) -> RunEnded:
+        return [event for event in self.hands.events if isinstance(event, RunEnded)][-1]
+
+    @property
+    def said(self) -> str:
+        return " / ".join(event.text for event in self.hands.events if isinstance(event, Warned))
+
+    def check(self, scene: BackScene, where: str) -> None:
+        now = state_of(scene)
+        differences = [expected.difference(now) for expected in (self.before, self.after)]
+        assert not min(differences, key=len), f"{where}: mixed: {min(differences, key=len)}"
+        assert scene.world.orphans() == [], where
+        assert scene.journals() == [], where
+        assert scene.databases() == self.scene.databases(), where
+
+
+@functools.cache
+def case(name: str) -> Case:
+    return Case(name)
+
+
+def test_all_that_the_release_had_is_there_again() -> None:
+    one = case("two releases")
+    first, second = one.scene.ledger.order
+    disk = one.done.world.disk
+    assert one.done.live == first
+    assert disk.read_link(BASE / "current-api") == f"api/{first}"
+    assert disk.read(BASE / "scripts/backup.sh") == b"#!/bin/sh\n# 1\n"
+    assert disk.read(BASE / "etc/notes/settings.ini") == b"release = 1"
+    assert disk.read(BASE / "uv.lock") == b"version = 1"
+    assert set(one.after.serving.values()) == {f"api/{first} venvs/{one.done.ledger.live.environment}"}  # type: ignore[union-attr]
+    live = one.done.ledger.live
+    assert live is not None
+    assert (live.back_from, one.done.ledger.get(second).state) == (second, "good")  # type: ignore[union-attr]
+
+
+def test_it_is_said_how_far_databases_are_ahead_and_which_copies_are_from_then() -> None:
+    one = case("two releases")
+    first, second = one.scene.ledger.order
+    assert one.ended.databases == f"1 migration ahead of {first}: 003_three"
+    assert one.ended.code == f"{first} is live"
+    (todo,) = one.ended.todo
+    assert f"mcc restore --site {BASE} --from before/{second} " in todo
+
+
+def test_a_second_one_goes_to_the_release_before_that_and_never_to_and_fro() -> None:
+    scene = two_releases()
+    scene.bring(rich_files(3, ("001_one", "002_two", "003_three")))
+    assert scene.deploy() == 0
+    first, second, _ = scene.ledger.order
+    for expected in (second, first):
+        scene.world.time.pass_by(60)
+        assert scene.go_back() == 0
+        assert scene.live == expected
+    with pytest.raises(UsageError, match=f"nothing that is kept was live before {first}"):
+        scene.go_back()
+
+
+def test_the_adopted_release_has_its_own_environment_and_jobs_again() -> None:
+    one = case("to the adopted")
+    disk, live = one.done.world.disk, one.done.ledger.live
+    assert live is not None
+    assert (live.name, live.origin) == (SCRIPTED, "adopted")
+    assert disk.read_link(SITE.environment) == f"venvs/{live.environment}"
+    assert str(live.environment).startswith("adopted-")
+    assert disk.read(SITE.environment / "lib/app.py") == b"lock 3"
+    assert one.done.world.cron.text.count(b"./backup.sh") == 1
+    assert disk.read(BASE / "scripts/backup.sh") == b"#!/bin/sh\n# script 3\n"
+    assert one.done.world.cron.text.startswith(scripted.FOREIGN)
+
+
+def test_the_adopted_jobs_come_back_as_the_script_had_them() -> None:
+    """Also if the release that adopted has another schedule for them."""
+    scene = scripted.scripted()
+    other = CronJob("30 4 * * *", "backup.sh", "backup.log", "MCC-BACKUP")
+    scene.conf = dataclasses.replace(scene.conf, cron=(other,))
+    assert scene.deploy() == 0
+    assert b"30 4 * * *" in scene.world.cron.text
+    back = of(scene)
+    assert back.go_back() == 0
+    assert b"30 4 * * *" not in back.world.cron.text
+    assert b"# MCC-BACKUP\n0 2 * * * cd" in back.world.cron.text
+
+
+def test_a_changed_environment_is_not_used_again_another_is_built_from_the_releases_lock() -> None:
+    """The script synced into the second release's environment; the release itself gets a new one."""
+    one = case("in turns")
+    _, second = one.scene.ledger.order
+    was = one.scene.ledger.get(second)
+    live = one.done.ledger.live
+    assert was is not None
+    assert live is not None
+    assert live.name == second
+    assert live.environment not in (was.environment, None)
+    disk = one.done.world.disk
+    assert is_whole(disk, SITE.environments / str(live.environment))
+    assert disk.read_link(BASE / "api" / second / ".venv") == f"../../venvs/{live.environment}"
+    assert "is not used again: another one is built from its uv.lock" in one.said
+    assert "vrs-2026-02-27T150500 is live and not by mcc: it is adopted" in one.said
+    adopted = one.done.ledger.get("vrs-2026-02-27T150500")
+    assert adopted is not None
+    assert (adopted.state, adopted.origin) == ("good", "adopted")
+    assert live.back_from == adopted.name
+    assert one.done.world.cron.text.count(b"./backup.sh") == 1
+
+
+def test_there_is_a_way_to_the_adopted_one_although_its_environment_was_changed() -> None:
+    scene = in_turns()
+    assert scene.go_back() == 0
+    scene.world.time.pass_by(60)
+    scene.to = "vrs-2026-02-27T150500"
+    assert scene.go_back() == 0
+    live = scene.ledger.live
+    assert live is not None
+    assert is_whole(scene.world.disk, SITE.environments / str(live.environment))
+    assert scene.world.disk.read(BASE / "uv.lock") == b"version = 8"
+
+
+def test_a_release_that_does_not_answer_any_more_leaves_the_newer_one_live() -> None:
+    one = case("the old one fails")
+    assert one.before.difference(one.after) == []
+    assert one.ended.code.startswith("as before (vrs-")
+    assert one.ended.databases == "as before"
+    assert one.done.ledger.get(one.scene.ledger.order[0]).state == "good"  # type: ignore[union-attr]
+
+
+def test_it_never_goes_to_a_release_that_failed_was_pruned_or_is_live() -> None:
+    scene = two_releases()
+    scene.keep = 1
+    scene.world.plant({f"{OUT}/api/BEHAVES": b"answers 500"})
+    scene.world.revive()
+    assert scene.deploy() == 1
+    failed = scene.ledger.releases[-1].name
+    first, second = scene.ledger.order[:2]
+    scene.to = failed
+    with pytest.raises(SiteError, match="it never came live") as refused:
+        scene.go_back()
+    assert refused.value.help == f"there is a way back to: {first}"
+    scene.to = second
+    with pytest.raises(SiteError, match="it is live"):
+        scene.go_back()
+    scene.to = second[:-1]
+    with pytest.raises(UsageError, match="there is no release"):
+        scene.go_back()
+    scene.bring(rich_files(4, ("001_one", "002_two", "003_three")))
+    scene.world.time.pass_by(60)
+    assert scene.deploy() == 0
+    scene.to = first
+    with pytest.raises(SiteError, match="it is no longer on disk"):
+        scene.go_back()
+
+
+def test_without_its_folder_or_its_lock_there_is_no_way_back() -> None:
+    scene = in_turns()
+    second = scene.ledger.order[1]
+    scene.world.disk.remove_tree(SITE.material(second))
+    with pytest.raises(SiteError, match=r"was changed since it was built, and its uv\.lock is not kept"):
+        scene.go_back()
+    scene = two_releases()
+    scene.world.disk.remove_tree(BASE / "ui" / scene.ledger.order[0])
+    with pytest.raises(SiteError, match=r"ui/vrs-\S+ is gone"):
+        scene.go_back()
+
+
+def test_a_release_of_an_older_mcc_keeps_files_as_they_are_and_says_so() -> None:
+    scene = two_releases()
+    scene.world.disk.remove_tree(SITE.material(scene.ledger.order[0]))
+    hands = FakeHands(scene.world)
+    assert scene.go_back(hands) == 0
+    said = " / ".join(event.text for event in hands.events if isinstance(event, Warned))
+    assert "was deployed by an older mcc: scripts/, SITE_FILES and project files stay as they are" in said
+    assert scene.world.disk.read(BASE / "scripts/backup.sh") == b"#!/bin/sh\n# 2\n"
+
+
+def test_the_live_release_is_made_what_it_was_when_it_is_named() -> None:
+    """Somebody pointed one link elsewhere; without that it is refused."""
+    scene = two_releases()
+    first, second = scene.ledger.order
+    scene.world.disk.link(BASE / "current-ui", f"ui/{first}")
+    scene.to = second
+    assert scene.go_back() == 0
+    assert scene.world.disk.read_link(BASE / "current-ui") == f"ui/{second}"
+
+
+def test_a_person_who_switched_the_links_by_hand_is_understood() -> None:
+    """They went from the second to the first: before that nothing was live; to the second there is a way."""
+    scene = two_releases()
+    first, second = scene.ledger.order
+    for name in ("api", "ui"):
+        scene.world.disk.link(BASE / f"current-{name}", f"{name}/{first}")
+    with pytest.raises(UsageError, match=f"nothing that is kept was live before {first}"):
+        scene.go_back()
+    scene.to = second
+    assert scene.go_back() == 0
+    assert scene.live == second
+    assert scene.ledger.live.back_from == first  # type: ignore[union-attr]
+
+
+def test_a_plan_changes_nothing() -> None:
+    scene = to_the_adopted()
+    before, ticks = state_of(scene), scene.world.process.ticks
+    plan = plan_rollback(scene.back, FakeHands(scene.world))
+    assert any(step.title.startswith("databases: 2 migrations ahead of") for step in plan.steps)
+    assert state_of(scene).difference(before) == []
+    assert scene.world.process.ticks == ticks
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
+    one = case(name)
+    for scene, where in killed(one.scene, BackScene.go_back, some(70, one.effects, name)):
+        one.check(scene, where)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_again_while_it_is_recovered(name: str) -> None:
+    one = case(name)
+    for scene, where in killed_twice(one.scene, BackScene.go_back, some(4, one.effects, f"{name} twice"), 9):
+        one.check(scene, where)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_power_cut_at_any_effect(name: str) -> None:
+    one = case(name)
+    for scene, where in cut_off(one.scene, BackScene.go_back, some(15, one.effects, f"{name} power")):
+        one.check(scene, where)
