@@ -16,6 +16,7 @@ from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
 from mcc.runs.maintenance import maintenance_data
+from mcc.runs.standing import obstacle
 
 
 def show_status(stage: str | None, base: Path | None, format: str) -> int:
@@ -35,18 +36,29 @@ def show_releases(stage: str | None, base: Path | None, format: str) -> int:
     """Every release in the ledger."""
     site = _site(stage, base)
     ledger = _ledger(site)
+    problems = {release.name: obstacle(RealFiles(), site, release) for release in ledger.releases}
     if format == "json":
-        rows = [{"state": release.state, **ledgers.release_data(release)} for release in ledger.releases]
+        rows = [
+            {"state": release.state, **ledgers.release_data(release), "no_way_back": problems[release.name]}
+            for release in ledger.releases
+        ]
         print(json.dumps(rows, indent=2))
         return 0
     if not ledger.releases:
         print(f"{site.base}: no releases yet")
     for release in ledger.releases:
-        mark = "->" if release.state == "live" else "  "
-        print(f"{mark} {release.name}  {release.state:<7} {_build(release):<34} {_by(release)}")
-        if release.error:
-            print(f"     {release.error.splitlines()[0]}")
+        _print_release(release, problems[release.name])
     return 0
+
+
+def _print_release(release: Release, problem: str) -> None:
+    """``<-``: it can be gone back to."""
+    mark = "->" if release.state == "live" else "  " if problem else "<-"
+    print(f"{mark} {release.name}  {release.state:<7} {_build(release):<34} {_by(release)}")
+    if release.error:
+        print(f"     {release.error.splitlines()[0]}")
+    if release.state == "good" and problem:
+        print(f"     no way back: {problem}")
 
 
 def _site(stage: str | None, base: Path | None) -> Site:
@@ -85,9 +97,10 @@ def _status(site: Site) -> dict[str, Any]:
     return {
         "site": str(site.base),
         "live": {"state": live.state, **ledgers.release_data(live)} if live else None,
-        "links": {link: _target(site.base / link) for link, _ in live.links} if live else {},
+        "links": {link: _target(site.base / link) for link in _links(site, live)},
         "changed_links": [link for link, to in live.links if _target(site.base / link) != to] if live else [],
-        "can_go_back_to": [release.name for release in ledger.releases if release.state == "good"],
+        "changes": list(_changes(site, ledger)),
+        "can_go_back_to": [each.name for each in ledger.releases if not obstacle(RealFiles(), site, each)],
         "last_failure": _last_failure(ledger),
         "backup": backup_state(site, live, RealFiles(), RealClock().now().astimezone()),
         "maintenance": maintenance_data(site, RealFiles()),
@@ -95,6 +108,25 @@ def _status(site: Site) -> dict[str, Any]:
         "dead_runs": [] if held else open_runs,
         "bad_ledger_lines": list(ledger.bad_lines),
     }
+
+
+def _links(site: Site, live: Release | None) -> list[str]:
+    """Those of the live release; of a site that a script has made, those that look like them."""
+    if live is not None:
+        return [link for link, _ in live.links]
+    return [name for name in RealFiles().names(site.base) if name.startswith("current-") and _target(site.base / name)]
+
+
+def _changes(site: Site, ledger: Ledger) -> tuple[str, ...]:
+    """What somebody else has changed since the live release was made live."""
+    from mcc.host.commands import RealCommands
+    from mcc.host.crontab import SystemCrontab
+    from mcc.runs.changes import look_for_changes
+
+    try:
+        return look_for_changes(RealFiles(), SystemCrontab(RealCommands()), site, ledger).sentences
+    except OSError as error:
+        return (f"what else was changed is not known: {error}",)
 
 
 def _target(link: Path) -> str | None:
@@ -113,7 +145,10 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
     ledger = _ledger(site)
     live = ledger.live
     print(f"site      {site.base}")
-    if live is None:
+    if live is None and answer["links"]:
+        print("live      not by mcc: the next deploy adopts what is there")
+        print("links     " + ", ".join(f"{link} -> {target}" for link, target in answer["links"].items()))
+    elif live is None:
         print("live      nothing yet")
     else:
         print(f"live      {live.name}, for {_ago(live.at)} (since {live.at})")
@@ -131,8 +166,8 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
         print(f"resting   in maintenance, {Maintained(**answer['maintenance']).words}; mcc maintenance off ends it")
     _print_backup(answer["backup"])
     under_way = answer["held_by"] or answer["dead_runs"]
-    for link in () if under_way else answer["changed_links"]:
-        print(f"warning   {link} is not what {live.name if live else ''} made it: somebody changed it")
+    for sentence in () if under_way else answer["changes"]:
+        print(f"warning   {sentence}")
     if answer["held_by"]:
         print(f"running   {answer['held_by']}")
     for run in answer["dead_runs"]:
