@@ -44,7 +44,7 @@ def check_situation(s: Situation, host: Host) -> tuple[str, ...]:
         s.databases.refuse(f"mcc migrate --stage {s.request.stage.name}")
     refuse(problem for _, problem in situation_problems(s, host))
     check_rights(needed_rights(s, host), host)
-    return tuple(situation_warnings(s, host))
+    return tuple(text for _, text in situation_warnings(s, host))
 
 
 def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
@@ -303,8 +303,23 @@ def needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:
     return (*required(s.request.conf, owned), *offline.stop_rights(s))
 
 
-def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
-    """What a person should know, though a deploy goes on."""
+def situation_warnings(s: Situation, host: Host) -> Iterator[tuple[str, str]]:
+    """What a person should know, though a deploy goes on, each with the code of its finding."""
+    yield from _said("deploy.warning", _general(s, host))
+    yield from _said("units.offline", offline.warnings(s))
+    yield from _said("http.maintenance", maintenance.warnings(s))
+    yield from _said("hooks.own-script", _own_script(s, host))
+    if s.databases is not None:
+        yield from _said("databases.hazard", s.databases.warnings(s.request.conf.database.offline))
+    yield from _said("deploy.changed", _behind_our_back(s, host))
+    yield from _said("databases.folder", _side_files(s, host))
+
+
+def _said(code: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((code, text) for text in texts)
+
+
+def _general(s: Situation, host: Host) -> Iterator[str]:
     conf = s.request.conf
     if s.ledger.bad_lines:
         yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
@@ -312,13 +327,6 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[str]:
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
     if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
-    yield from offline.warnings(s)
-    yield from maintenance.warnings(s)
-    yield from _own_script(s, host)
-    if s.databases is not None:
-        yield from s.databases.warnings(conf.database.offline)
-    yield from _behind_our_back(s, host)
-    yield from _side_files(s, host)
 
 
 def _own_script(s: Situation, host: Host) -> Iterator[str]:
