@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from box import provisioned
 from box.harness import Box, Boxes, recipe
 from box.layers import driver_layer, mcc_layers, warm_uv_cache
 from box.notes import FirstDeploy, Notes, Outputs
@@ -201,6 +202,16 @@ def _live(boxes: Boxes, live_layer: Path) -> Notes:
     notes = Notes(boxes(above=[live_layer]))
     notes.wait_for_version("1")
     return notes
+
+
+@pytest.fixture(scope="session")
+def acl_site(mcc_in_box: list[Path], outputs: Outputs, say: Callable[[str], None]) -> Iterator[Notes]:
+    """Version 1 with ``OWNERSHIP: acl``, as root has set it up once; tests leave it serving."""
+    box = Box.start(mcc_in_box)
+    try:
+        yield provisioned.deployed(Notes(box), outputs())
+    finally:
+        _leave(box, say)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ class TestTakeLogs:
         for name in ("backup.log", "mcc-recover.log"):
             found = scene.world.host().rights.look(SITE.logs / name)
             assert found is not None
-            assert (found.owner, found.mode) == ("deploy", 0o640)
+            assert (found.owner, found.mode) == ("deploy", 0o660)
 
     @pytest.mark.parametrize("planted", ["link", "file"])
     def test_what_another_user_has_there_goes_aside_and_comes_back(self, planted: str) -> None:

@@ -36,6 +36,11 @@ def rules_of(s: Situation) -> tuple[FolderRule, ...]:
     return folders(dataclasses.replace(conf, server=server, components=s.components))
 
 
+def folder_mode(s: Situation) -> int:
+    """Of folders that no rule is for: with lists nobody needs the group, which a service may be in."""
+    return 0o755 if is_shared(s) else 0o775
+
+
 def folder_steps(s: Situation) -> Iterator[PlannedStep]:
     """Before anything is placed: what is made in a folder gets its list from it."""
     if not is_shared(s):

@@ -13,6 +13,9 @@ from mcc.host.ports import Access, Host
 from mcc.model.plan import Facts, Seen
 
 
+_LOG_MODE = 0o660  # the service user may empty it, which is how logrotate does it on his behalf
+
+
 @dataclass(frozen=True, slots=True)
 class ShareFolders:
     """Make the folders that are missing, and give all that are this user's their mode and list.
@@ -97,7 +100,7 @@ class TakeLogs:
                 aside = seen[str(path)] if seen[str(path)] not in ("ours", "absent") else _free(host, path)
                 host.files.rename(path, path.with_name(aside))
                 host.listener.warn(f"{path} was another user's, and is {aside} now: cron's jobs add to a file of ours")
-            host.files.append(path, b"", 0o640)
+            host.files.append(path, b"", _LOG_MODE)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
