@@ -70,7 +70,7 @@ def _file(file: File, base: Path, files: Files) -> FileState:
         if kind not in ("absent", "file"):
             return FileState(file, "foreign")
         there = files.read(file.path) if kind == "file" else None
-    except PermissionError:
+    except OSError:
         return FileState(file, "unknown")
     return compare(file, there, base)
 
@@ -97,7 +97,7 @@ def _folders(wish: Wish, host: Host) -> Iterator[tuple[FolderRule, State]]:
     for rule in wish.folders:
         try:
             access = host.rights.look(rule.path)
-        except PermissionError:
+        except OSError:  # closed, or behind a link that is not followed
             yield rule, "unknown"
             continue
         yield rule, _folder(rule, access)

@@ -27,9 +27,16 @@ def installed(base: Path, user: str | None, host: Host) -> Installed:
         for path, text in _texts(folder, endings, host.files).items()
         if belongs(text, base, ports_of(units))
     }
-    access = host.rights.look(base)
-    found = Installed(base, units, sites, owner=user or (access.owner if access else ""))
+    found = Installed(base, units, sites, owner=user or _owner(base, host))
     return replace(found, sudo=sudo_lines(_listing(user, host), found))
+
+
+def _owner(base: Path, host: Host) -> str:
+    try:
+        access = host.rights.look(base)
+    except OSError:
+        return ""
+    return access.owner if access else ""
 
 
 def _texts(folder: Path, endings: tuple[str, ...], files: Files) -> dict[Path, str]:

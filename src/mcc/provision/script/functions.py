@@ -27,8 +27,14 @@ stop() {
 
 quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 
-# As the deploy user, and away from root's terminal.
-as_owner() { setsid --wait runuser -u "$OWNER" -- "$@" </dev/null; }
+# As another user, with nothing of root's, and away from root's terminal.
+as_user() { # USER COMMAND...
+    as=$1
+    shift
+    setsid --wait setpriv --reuid "$as" --regid "$(id -g "$as")" --init-groups --no-new-privs "$@" </dev/null
+}
+
+as_owner() { as_user "$OWNER" "$@"; } # the deploy user
 
 # ---- what was there before is kept, with a script that puts it back
 
@@ -56,8 +62,8 @@ END
 [ "$(id -u)" = 0 ] || { echo "run this as root" >&2; exit 2; }
 back() { cp -a "$KEEP/before$1" "$1.mcc-undo"; mv -fT "$1.mcc-undo" "$1"; echo "back     $1"; }
 gone() { rm -f -- "$1"; echo "gone     $1"; }
-off() { systemctl -q disable --now "$1" 2>/dev/null || :; echo "off      $1"; }
-as_owner() { setsid --wait runuser -u "$OWNER" -- "$@"; }
+off() { systemctl -q disable --now "$@" 2>/dev/null || :; echo "off      $*"; }
+as_owner() { setsid --wait setpriv --reuid "$OWNER" --regid "$(id -g "$OWNER")" --init-groups --no-new-privs "$@"; }
 
 END
 }
@@ -106,6 +112,14 @@ ours() { # PATH: a file of that name is ours by its first line, or is what would
     esac
 }
 
+ours_on() { # LINK TARGET: the site of nginx that is on is ours too, or what ours will be
+    if [ -L "$1" ]; then
+        [ "$(readlink -f "$1")" = "$2" ] || problem "$1 leads to $(readlink "$1"): remove it, or set another NGINX_SITE"
+    elif [ -e "$1" ] && ! tail -n +2 "$NEW$2" | cmp -s - "$1"; then
+        problem "$1 is there and was not made by mcc: take it over with mcc provision --import, or move it away"
+    fi
+}
+
 reload_systemd=
 reload_nginx=
 place() { # PATH MODE: one rename
@@ -135,11 +149,20 @@ link() { # LINK TARGET: a site of nginx that is on
     reload_nginx=yes
 }
 
+to_enable=
+to_disable=
 enable() { # UNIT: at boot
     if systemctl is-enabled -q "$1" 2>/dev/null; then return 0; fi
-    undo "off $(quoted "$1")"
-    systemctl -q enable "$1"
-    say "enabled  $1"
+    to_enable="$to_enable $1"
+    to_disable="$to_disable $(quoted "$1")"
+}
+
+enable_all() { # in one command: systemd reads everything anew each time
+    [ -n "$to_enable" ] || return 0
+    undo "off$to_disable"
+    # without quotes: one word a unit
+    systemctl -q enable $to_enable
+    say "enabled $to_enable"
 }
 
 # ---- candidates are judged before they are put in place
@@ -201,7 +224,7 @@ domain() { # NAME PATTERN: nginx would serve it by whichever site it reads first
     for file in /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf; do
         [ -f "$file" ] || continue
         real=$(readlink -f "$file")
-        [ ! -e "$NEW$real" ] || continue # it will be replaced
+        case " $REPLACED " in *" $file "* | *" $real "*) continue ;; esac
         if sed 's/#.*//' "$file" | tr '\n' ' ' | grep -Eq "server_name[^;]*[[:space:]]$2[[:space:];]"; then
             problem "$real answers for the domain $1 already"
         fi
@@ -306,7 +329,7 @@ keep_lists() { # modes and access lists of folders as they were
 }
 
 passes() { # USER FOLDER: it gets through to the site
-    if runuser -u "$1" -- test -x "$2" </dev/null; then return 0; fi
+    if as_user "$1" test -x "$2"; then return 0; fi
     if as_owner setfacl -m "u:$1:--x" -- "$2" 2>/dev/null; then
         undo "as_owner setfacl -x u:$1 -- $(quoted "$2") || :"
         say "changed  $2: $1 gets through"

@@ -39,6 +39,7 @@ def _function(name: str, comment: str, lines: Iterable[str]) -> str:
 
 def _head(wish: Wish) -> str:
     kept = f"/var/backups/mcc/{wish.name}"
+    replaced = " ".join(str(path) for file in wish.files for path in (file.path, file.link) if path)
     services = " ".join(unit for name in wish.services for unit in _instances(name))
     return f"""\
 #!/bin/sh
@@ -58,6 +59,7 @@ OWNER={_q(wish.user)}
 GROUP={_q(wish.group)}
 SERVICE={_q(wish.service if wish.service != wish.user else "")}
 SERVICES={_q(services)}
+REPLACED={_q(replaced)}
 MARKER={_q(marker(wish.base))}
 BASE_PATTERN={_q(_sed_pattern(str(wish.base)))}
 CERTIFICATES={CERTIFICATES}
@@ -106,6 +108,7 @@ def _look(wish: Wish) -> Iterator[str]:
     if wish.wants("folders"):
         yield from (f"    straight {_q(str(path))}" for path in _way(wish.base))
     yield from (f"    ours {_path(file.path)}" for file in wish.files)
+    yield from (f"    ours_on {_path(file.link)} {_path(file.path)}" for file in wish.files if file.link)
     if wish.port is not None and any(file.part == "units" for file in wish.files):
         yield f"    port {wish.port}"
     yield from (f"    domain {_q(name)} {_q(re.escape(name))}" for name in wish.domains)
@@ -183,6 +186,7 @@ def _units(wish: Wish) -> Iterator[str]:
     for file in units:
         if file.enable:
             yield from (f"    enable {_q(name)}" for name in _instances(file.path.name))
+    yield "    enable_all"
     names = {file.path.name for file in units}
     for name in sorted(names):
         if name.endswith(".service") and socket_of(name) in names:

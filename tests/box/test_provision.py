@@ -1,0 +1,307 @@
+"""A server is set up by what root runs once: from a bare one to a served site, and never halfway."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from box.harness import CERTIFICATE, DEPLOY_USER, Box, Boxes, Result
+from box.layers import CHECKOUT, build_wheel
+from box.notes import DOMAINS, Notes, Outputs, build, guardian, reach, runner
+
+OUTPUT = "/srv/notes"
+SITE = "/home/stenvala/live/notes-prod"
+README = (CHECKOUT / "README.md").read_text()
+
+
+def block(before: str) -> str:
+    """The block of the README behind a comment that begins so."""
+    match = re.search(rf"<!-- {before}.*? -->\n```\w+\n(.*?)```", README, re.S)
+    assert match, before
+    return match[1]
+
+
+def conf_of_the_readme() -> str:
+    """With the names and the certificate that a box has."""
+    text = block("conf").replace("example.com", "box.test")
+    own = f"TLS: files\nTLS_CERTIFICATE: {CERTIFICATE[0]}\nTLS_KEY: {CERTIFICATE[1]}\n"
+    changed = re.sub(r"^CERTBOT_EMAIL:.*\n", own, text, flags=re.M)
+    assert changed != text
+    return changed
+
+
+def make_bare(box: Box) -> None:
+    """No deploy user, no rights, no site; logrotate is a package that the mirror has."""
+    box.exec(["userdel", "-r", DEPLOY_USER], check=False)
+    box.exec("rm -rf /home/stenvala /etc/sudoers.d/box /usr/local/bin/uv")
+    box.exec("printf 'offline = true\n' >>/etc/uv/uv.toml")  # no retries against a network that is not there
+    box.exec("apt-get update -q && apt-get install -dqy --no-install-recommends logrotate", net=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A box, and what root does in it."""
+
+    box: Box
+
+    def bring(self, output: Path) -> None:
+        """As rsync to root does."""
+        self.box.push(output, OUTPUT, "root")
+        self.conf(conf_of_the_readme())
+
+    def conf(self, text: str) -> None:
+        self.box.write(f"{OUTPUT}/conf-prod.yml", text)
+        self.box.write(f"{OUTPUT}/config.yml", "deploy:\n  prod:\n    parameters: { conf: conf-prod.yml }\n")
+
+    def script(self, *words: str) -> str:
+        return self.box.exec(["mcc", "provision", "--stage", "prod", "--script", *words], cwd=OUTPUT).stdout
+
+    def run(self, script: str) -> Result:
+        return self.box.exec(["sh"], stdin=script, check=False)
+
+    def provision(self, *words: str) -> Result:
+        return self.run(self.script(*words))
+
+    def everything(self) -> dict[str, dict[str, str]]:
+        """All that provision may touch."""
+        places = ("/etc", "/home", "/var/backups")
+        return {place: self.box.tree(place) for place in places}
+
+
+# ---- from a bare server
+
+
+@pytest.fixture(scope="module")
+def readme(module_boxes: Boxes, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A bare Debian on which the README's commands were typed, each of them as it stands."""
+    folder = tmp_path_factory.mktemp("project")
+    first, second = block("project").splitlines()
+    assert (first.split()[1], second.split()[0]) == ("examples/notes/mcc_build.py", "rsync")
+    output = build(folder / "notes", "--lock", outputs() / "uv.lock")
+    (output / "mcc_deploy-0.1.0-py3-none-any.whl").write_bytes(build_wheel(folder).path.read_bytes())
+    box = module_boxes(mcc=False)
+    make_bare(box)
+    server = Server(box)
+    server.bring(output)
+    install, provision, deploy = block("server").splitlines()
+    box.write("/root/constraints", _constraints())  # the versions that a box's cache of packages is made for
+    box.exec(install, cwd=OUTPUT, net=True, env={"PIP_CONSTRAINT": "/root/constraints", **_index()}, timeout=300)
+    for line in (provision, deploy):
+        done = box.exec(line, cwd=OUTPUT, check=False)
+        assert done.ok, done
+    return server
+
+
+def _constraints() -> str:
+    return "\n".join(re.findall(r"^[\w.\[\]-]+==[\w.]+", (CHECKOUT / "constraints.txt").read_text(), re.M)) + "\n"
+
+
+def _index() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT") if name in os.environ}
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.network
+def test_five_commands_of_the_readme_make_a_served_site_of_a_bare_server(readme: Server) -> None:
+    """Two domains by https, the worker, cron and backups; the line for reboots is left to the unit."""
+    notes, box = Notes(readme.box), readme.box
+    for domain in DOMAINS:
+        assert notes.get("/", domain).status == 200
+        assert notes.version(domain) == "1"
+    assert notes.post("hello", DOMAINS[1]) == 201
+    assert (notes.texts(DOMAINS[1])[0], notes.texts(DOMAINS[0])) == ("hello", [])
+    assert [box.state(unit) for unit in notes.units] == ["active", "active"]
+    crontab = box.crontab()
+    assert "./count_notes.sh" in crontab
+    assert "0 3 * * * /home/stenvala/live/notes-prod/.mcc/bin/mcc backup" in crontab
+    assert "@reboot" not in crontab, "the unit does that"
+    backup = box.exec([f"{SITE}/.mcc/bin/mcc", "backup", "--site", SITE], DEPLOY_USER, check=False)
+    assert backup.ok, backup
+
+
+@pytest.mark.network
+def test_a_second_run_changes_nothing(readme: Server) -> None:
+    before, again = readme.everything(), readme.provision()
+    assert again.stdout.endswith("everything is as it should be\n"), again
+    assert not re.search(r"^(new|changed|folder|enabled|user) ", again.stdout, re.M)
+    assert readme.everything() == before
+    shown = readme.box.exec(["mcc", "provision", "--stage", "prod"], cwd=OUTPUT).stdout
+    assert "everything is as it should be" in shown
+
+
+@pytest.mark.network
+def test_the_unit_ends_a_dead_deploy_as_the_deploy_user(readme: Server) -> None:
+    box, notes = readme.box, Notes(readme.box)
+    words = ["mcc", "deploy", "--stage", "prod", "--output", OUTPUT, "--format", "jsonl"]
+    running = box.spawn(words, DEPLOY_USER)
+    reach(running, "cut-over", "current-ui")
+    box.exec(["kill", "-9", guardian(box), runner(box)])
+    running.wait()
+    assert notes.status()["dead_runs"]
+    box.exec(["systemctl", "start", "mcc-recover-notes-prod.service"])
+    assert notes.status()["dead_runs"] == []
+    assert box.exec(["systemctl", "show", "-P", "User", "mcc-recover-notes-prod.service"]).stdout.strip() == DEPLOY_USER
+    assert notes.version() == "1"
+
+
+@pytest.mark.network
+def test_logs_are_rotated_with_the_service_users_rights_alone(readme: Server) -> None:
+    """A link that the service user planted is not followed; files of both users are rotated."""
+    box = readme.box
+    box.exec(f"echo 1 >>{SITE}/logs/service.log; ln -s /etc/hosts {SITE}/logs/hosts.log", "www-data")
+    box.exec(f"echo 1 >>{SITE}/logs/cron.log", DEPLOY_USER)
+    hosts = box.read("/etc/hosts")
+    done = box.exec(["logrotate", "-f", "/etc/logrotate.d/mcc-notes-prod"], check=False)
+    assert done.ok, done
+    packed = {name for name in box.tree(f"{SITE}/logs") if name.endswith(".1")}
+    assert {"service.log.1", "cron.log.1"} <= packed
+    assert "hosts.log.1" not in packed
+    assert box.read("/etc/hosts") == hosts
+    assert box.exec(["stat", "-c", "%U %s", f"{SITE}/logs/cron.log"]).stdout == f"{DEPLOY_USER} 0\n"
+
+
+# ---- all or nothing
+
+
+@pytest.fixture(scope="module")
+def fresh(module_boxes: Boxes) -> Server:
+    """A server with mcc; its tests leave it as it was."""
+    server = Server(module_boxes())
+    server.box.exec("mkdir -p /srv/notes")
+    server.conf(conf_of_the_readme().replace("logrotate", ""))
+    return server
+
+
+PARTS = [word for part in ("folders", "sudoers", "units", "nginx", "recovery") for word in ("--only", part)]
+"""All but logrotate, which this box does not have."""
+
+
+def refused(server: Server, script: str, *says: str) -> None:
+    """Exit code 2 with these words, and the server as it was."""
+    before = server.everything()
+    done = server.run(script)
+    assert done.code == 2, done
+    assert all(text in done.stderr for text in says), done.stderr
+    assert server.everything() == before
+
+
+BROKEN = {
+    "visudo": ("NOPASSWD: /bin/systemctl restart notes-prod-api.service", "NOPASSWD restart"),
+    "systemd-analyze verify": ("StartLimitIntervalSec=0\n\n[Socket]", "StartLimitIntervallSec=0\n\n[Socket]"),
+    "nginx -t": ("ssl_protocols", "ssl_protocolls"),
+}
+
+
+@pytest.mark.parametrize("checker", BROKEN)
+def test_what_its_own_program_rejects_changes_nothing(fresh: Server, checker: str) -> None:
+    """The person is told what the program says, with the file's own path."""
+    script = fresh.script(*PARTS)
+    whole, broken = BROKEN[checker]
+    assert whole in script
+    refused(fresh, script.replace(whole, broken, 1), f"rejected by {checker}", "/etc/")
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder(fresh: Server) -> None:
+    script = fresh.script(*PARTS)
+    server = fresh.box.spawn(["python3", "-m", "http.server", "8000", "--bind", "127.0.0.1"])
+    fresh.box.exec("until ss -Hltn 'sport = :8000' | grep -q 8000; do sleep 0.05; done")
+    try:
+        refused(fresh, script, "the port 8000 (API_PORT) is taken by", "python3")
+    finally:
+        server.signal(9)
+        server.wait()
+
+
+def test_all_that_speaks_against_it_is_said_at_once(fresh: Server) -> None:
+    """A unit that is not ours, another site's file, a domain that is served already, a site behind a link."""
+    box, script = fresh.box, fresh.script(*PARTS)
+    box.write("/etc/systemd/system/notes-prod-worker.service", "[Service]\nExecStart=/bin/true\n")
+    box.write("/etc/sudoers.d/mcc-notes-prod", "# made by mcc for /home/other/live/notes-prod\n", mode=0o440)
+    box.write("/etc/nginx/sites-enabled/other", "server {\n server_name x.box.test\n  client.box.test;\n}\n")
+    box.exec("ln -s /etc live/notes-prod", DEPLOY_USER)
+    try:
+        refused(
+            fresh, script,
+            "notes-prod-worker.service is there and was not made by mcc",
+            "belongs to another site: /home/other/live/notes-prod",
+            "/etc/nginx/sites-enabled/other answers for the domain client.box.test already",
+            f"{SITE} is a link to /etc",
+        )  # fmt: skip
+        shown = box.exec(["mcc", "provision", "--stage", "prod"], cwd=OUTPUT, check=False)
+        assert shown.code == 2, shown
+        assert "not made by mcc for this site" in shown.stderr
+    finally:
+        box.exec("rm /etc/systemd/system/notes-prod-worker.service /etc/sudoers.d/mcc-notes-prod")
+        box.exec(f"rm /etc/nginx/sites-enabled/other {SITE}")
+
+
+def test_undo_puts_everything_back(fresh: Server) -> None:
+    """Files, links, what starts at boot, folders with their access lists; also of what was there before."""
+    box = fresh.box
+    box.exec("mkdir -p live/notes-prod/logs; echo kept >live/notes-prod/logs/old.log", DEPLOY_USER)
+    lists = f"getfacl -pR {SITE} /home/stenvala; ls /etc/systemd/system/*.wants"
+    before, facts = fresh.everything(), box.exec(lists).stdout
+    done = fresh.provision(*PARTS)
+    assert done.ok, done
+    assert fresh.everything() != before
+    (undo,) = re.findall(r"the way back: (sh \S+)\n", done.stdout)
+    back = box.exec(undo, check=False)
+    assert back.stdout.endswith("as it was before\n"), back
+    after = fresh.everything()
+    assert {name for name in after["/var/backups"] if not name.startswith("mcc")} == set(before["/var/backups"])
+    assert (after["/etc"], after["/home"]) == (before["/etc"], before["/home"])
+    assert box.exec(lists).stdout == facts
+
+
+def test_the_sudo_lines_alone_are_enough_for_a_server_made_by_hand(fresh: Server) -> None:
+    """--only sudoers writes that one file; with it the deploy user may do what the list says, and nothing else."""
+    box = fresh.box
+    done = fresh.provision("--only", "sudoers")
+    assert re.findall(r"^new\s+(\S+)$", done.stdout, re.M) == ["/etc/sudoers.d/mcc-notes-prod"], done
+    allowed = ["sudo", "-n", "-l", "/bin/systemctl", "restart"]
+    assert box.exec([*allowed, "notes-prod-api.service"], DEPLOY_USER, check=False).ok
+    assert not box.exec([*allowed, "nginx.service"], DEPLOY_USER, check=False).ok
+    box.exec("rm -r /etc/sudoers.d/mcc-notes-prod /var/backups/mcc")
+
+
+def test_what_the_deploy_user_plants_leads_only_the_deploy_user_astray(fresh: Server) -> None:
+    """Links in the site in place of its folders: root changes nothing where they lead, and stops."""
+    box = fresh.box
+    box.exec("mkdir /srv/rich; echo secret >/srv/rich/file; chmod 700 /srv/rich")
+    box.exec(
+        "mkdir -p live/notes-prod; ln -s /srv/rich live/notes-prod/logs; ln -s /etc/sudoers.d live/notes-prod/api",
+        DEPLOY_USER,
+    )
+    before = (box.tree("/srv/rich"), box.exec("getfacl -p /srv/rich /etc/sudoers.d").stdout)
+    try:
+        done = fresh.provision("--only", "folders")
+        assert not done.ok, done
+        assert (box.tree("/srv/rich"), box.exec("getfacl -p /srv/rich /etc/sudoers.d").stdout) == before
+    finally:
+        box.exec(f"rm -r /srv/rich {SITE} /var/backups/mcc", check=False)
+
+
+def test_what_was_made_by_hand_is_taken_over_as_it_is(fresh: Server) -> None:
+    """--import reads units, nginx and sudo as keys and templates; with these, provision takes over the same files."""
+    box = fresh.box
+    Notes(box).set_up()
+    try:
+        shown = box.exec(["mcc", "provision", "--stage", "prod", "--import", "--files", "."], cwd=OUTPUT).stdout
+        for line in ("API_PORT: 8000", 'TLS: "files"', 'NGINX_SITE: "notes-prod"', 'APP: "api.main:app"'):
+            assert line in shown
+        assert "/bin/systemctl restart notes-prod-api.service" in shown
+        text = box.read("/etc/systemd/system/notes-prod-api.service")
+        assert box.read(f"{OUTPUT}/mcc/notes-prod-api.service") == text
+        done = fresh.provision("--only", "units", "--only", "nginx")
+        assert done.ok, done
+        marked = box.read("/etc/systemd/system/notes-prod-api.service")
+        assert marked == f"# made by mcc for {SITE}\n{text}"
+    finally:
+        box.exec("rm -rf /srv/notes/mcc /var/backups/mcc /etc/systemd/system/notes-prod-* /etc/sudoers.d/box")
+        box.exec("rm -rf /etc/nginx/sites-*/notes-prod; systemctl daemon-reload")
