@@ -239,6 +239,17 @@ def test_a_restart_lets_visitors_wait_and_loses_none(shop: Shop) -> None:
     assert shop.json("/api/facts")["pid"] != before
 
 
+def test_a_service_is_at_rest_with_its_socket_and_its_restart_brings_both_back(shop: Shop) -> None:
+    """What stands still for its databases must not be started by a visitor; a deploy may restart the service alone."""
+    box = shop.box
+    box.exec(["systemctl", "stop", "shop.socket"])
+    assert shop.get(HEALTH).status == 502
+    assert [box.state(f"shop.{kind}") for kind in ("service", "socket")] == ["inactive"] * 2
+    box.exec(["systemctl", "restart", "shop.service"])
+    assert [box.state(f"shop.{kind}") for kind in ("service", "socket")] == ["active"] * 2
+    assert shop.json(HEALTH) == "well"
+
+
 def test_a_switched_link_is_followed_at_once_and_never_half(shop: Shop) -> None:
     """Each page and each file comes from the release that is live, though the link is replaced all the time."""
     box = shop.box
