@@ -73,7 +73,7 @@ def _folders(s: Situation) -> Iterator[PlannedStep]:
     names += ["logs", *(str(Path(file).parent) for file in files)]
     folders = tuple(s.site.base / name for name in dict.fromkeys(names) if name != ".")
     yield from rights.folder_steps(s)
-    yield _step("place", f"folders of {s.site.base}", MakeFolders(folders))
+    yield _step("place", f"folders of {s.site.base}", MakeFolders(folders, rights.folder_mode(s)))
     yield from rights.log_steps(s, cron_lines(s)[0] if s.has_crontab else ())
 
 
