@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcc.check.scene import Scene
 from mcc.core.databases import files_of, side_files, targets
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.findings import Finding, error, ok
 
 
 def databases(scene: Scene) -> Iterator[Finding]:
@@ -50,8 +50,6 @@ def _file(scene: Scene, path: Path) -> Iterator[Finding]:
     if not scene.host.files.may_write(path):
         message = f"{scene.user} may not write it: no migration, copy or restore is possible"
         yield error("databases.closed", str(path), message, _help(scene, path))
-    if facts is not None and facts.mode & 0o004:
-        yield warning("databases.readable", str(path), f"everybody may read it ({facts.mode:04o})", f"chmod o-r {path}")
 
 
 def _help(scene: Scene, path: Path) -> str:

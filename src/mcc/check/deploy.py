@@ -8,7 +8,7 @@ from mcc.check.scene import Scene
 from mcc.core.findings import Finding, error, ok, warning
 from mcc.deploy.checks import Coded, needed_rights, request_problems, situation_problems, situation_warnings
 from mcc.deploy.request import Request
-from mcc.deploy.situation import Situation, look
+from mcc.deploy.situation import Situation, has_python, look
 from mcc.errors import CommandFailed, ConfigError, MccError, MigrationFailed
 from mcc.runs.run import run_id
 
@@ -21,17 +21,32 @@ def deploy(scene: Scene) -> Iterator[Finding]:
     first = list(request_problems(scene.request, scene.host))
     yield from map(_refused, first)
     try:
+        if has_python(scene.request, scene.host.files):
+            scene.host.uv.interpreter(scene.request.output)
+    except CommandFailed as wrong:
+        yield error("tools.python", "", wrong.message, wrong.help or "install a Python that requires-python allows")
+        return
+    if not _has_crontab(scene):
+        return  # said where the crontab is looked at; nothing can be planned without it
+    try:
         situation = look(scene.request, scene.host, run_id(scene.host), scene.tool)
     except MccError as wrong:
         yield from _could_not_look(wrong)
         return
     yield from map(_refused, situation_problems(situation, scene.host))
     yield from _databases(situation)
-    yield from (warning("deploy.warning", "", text, _SEEN) for text in situation_warnings(situation, scene.host))
+    yield from (warning(code, "", text, _SEEN) for code, text in situation_warnings(situation, scene.host))
     yield from _warnings(scene.request)
     yield from _rights(scene, situation)
     if not first:
         yield ok("deploy.planned", f"{scene.request.build or 'this build'} would become {situation.version}")
+
+
+def _has_crontab(scene: Scene) -> bool:
+    try:
+        return not scene.host.crontab.available() or scene.host.crontab.read() is not None
+    except CommandFailed:
+        return False
 
 
 def _warnings(request: Request) -> Iterator[Finding]:
@@ -51,8 +66,6 @@ def _could_not_look(wrong: MccError) -> Iterator[Finding]:
     code = "deploy.refused"
     if isinstance(wrong, MigrationFailed):
         code = "databases.unreadable"
-    elif isinstance(wrong, CommandFailed):
-        code = "tools.python"
     log = f": {'; '.join(wrong.log[-2:])}" if wrong.log else ""
     yield error(code, "", wrong.message + log, wrong.help or "a deploy would be refused for this")
 

@@ -59,8 +59,8 @@ def _service(scene: Scene, rule: FolderRule) -> Iterator[Finding]:
         yield _shut(scene, rule, f"{user} may not write in it")
     elif rule.use in ("passed", "read") and not may(user, rule.path, "x"):
         yield error("folders.shut", where, f"{user} may not pass it", _opened(scene, rule, "o+x"))
-    if rule.use == "private" and (may(user, rule.path, "r") or may(user, rule.path, "w")):
-        message = f"{user} may look into it, and it holds what is {scene.user}'s alone"
+    if rule.use == "private" and _is_open(scene, rule, user):
+        message = f"{user} may get at what is {scene.user}'s alone"
         yield warning("folders.open", where, message, f"chmod 700 {rule.path}")
     if rule.use in ("read", "passed") and may(user, rule.path, "w") and not _is_given(scene, rule):
         message = f"{user} may write in it, and {scene.user} runs what is there"
@@ -72,6 +72,12 @@ def _service(scene: Scene, rule: FolderRule) -> Iterator[Finding]:
         if facts is not None and not any(each.startswith("d:") for each in facts.acl):
             message = "what is made in it gets no access control list: one of the two users could not write it"
             yield error("folders.acl", where, message, _PROVISION)
+
+
+def _is_open(scene: Scene, rule: FolderRule, user: str) -> bool:
+    """Reading is kept from the service where lists say who may what; writing always."""
+    closed = scene.conf.ownership.mode == "acl"
+    return scene.senses.may(user, rule.path, "w") or (closed and scene.senses.may(user, rule.path, "r"))
 
 
 def _shut(scene: Scene, rule: FolderRule, message: str) -> Finding:

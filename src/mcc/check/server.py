@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mcc.check import (
@@ -81,4 +81,13 @@ def _scene(site: Site, conf: Conf, host: Host, senses: Senses) -> Scene:
 def check_server(scene: Scene) -> tuple[Finding, ...]:
     """Everything that can be known of the next deploy before it; nothing is changed."""
     left_out = {"deploy"} if scene.request is None else set()
-    return together({name: functools.partial(look, scene) for name, look in LOOKS.items() if name not in left_out})
+    found = together({name: functools.partial(look, scene) for name, look in LOOKS.items() if name not in left_out})
+    return _without_doubles(found)
+
+
+def _without_doubles(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """A deploy's warnings name no place: they go where a look of its own says the same with its place."""
+    placed = {finding.code for finding in found if finding.where}
+    return tuple(
+        dict.fromkeys(each for each in found if each.where or each.level != "warning" or each.code not in placed)
+    )

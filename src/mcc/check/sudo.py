@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 from mcc.check.scene import Scene
@@ -10,6 +11,7 @@ from mcc.core.findings import Finding, error, ok, warning
 from mcc.core.layout import Site
 from mcc.core.sudo import Words, required, restart, start, status, stop, way_out
 from mcc.core.sudo_list import Meant, joined, judge, read_list
+from mcc.errors import CommandFailed
 from mcc.host.ports import Host
 from mcc.runs.ledger import read_ledger
 
@@ -56,8 +58,8 @@ def _meant(scene: Scene) -> Meant:
 
 
 def _beside(host: Host) -> Iterator[Site]:
-    """Other sites of this user: each has a block in the crontab."""
-    if host.crontab.available():
+    """Other sites of this user: each has a block in the crontab, if that can be read."""
+    with contextlib.suppress(CommandFailed):
         yield from (Site(base) for base in sites_in(host.crontab.read()))
 
 
