@@ -46,7 +46,8 @@ def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, by
         s.release_folder(component or s.components[0]) if s.components else None,
         s.environment_folder,
     )
-    previous = folders_of(s.ledger.live, s.site, host.files)
+    live = s.adoption.release or s.ledger.live  # also one that a script made
+    previous = folders_of(live, s.site, host.files)
     return context_file(
         request.conf, request.stage.name, request.stage.parameters, request.output, targets, release, previous,
         request.build,

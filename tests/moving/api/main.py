@@ -1,0 +1,3 @@
+"""The back end of a small shop."""
+
+NAME = "shop"
