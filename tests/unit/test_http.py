@@ -30,6 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(500, b'{"detail":\n "database is locked"}')
             case "/page":
                 self.answer(503, b"<html>long</html>", Content_Type="text/html")
+            case "/resting":
+                self.answer(503, b"<html>", Content_Type="text/html", Retry_After="120")
             case "/slow":
                 threading.Event().wait(1.0)
             case "/hangs-up":
@@ -219,3 +221,9 @@ def test_tcp_says_whether_somebody_listens(site: str, free_port: int) -> None:
     port = int(site.rpartition(":")[2])
     assert RealHttp().tcp("127.0.0.1", port, 5) == ""
     assert "nobody listens" in RealHttp().tcp("127.0.0.1", free_port, 5)
+
+
+def test_a_503_that_says_when_to_ask_again_is_an_answer_and_nothing_to_wait_for() -> None:
+    with serving() as port:
+        answer = RealHttp().get(f"http://127.0.0.1:{port}/resting", 5.0)
+    assert (answer.status, answer.retry_after, answer.reason) == (503, "120", "Service Unavailable")

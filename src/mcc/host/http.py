@@ -63,7 +63,8 @@ class RealHttp:
             url,
             headers={"User-Agent": self._user_agent, "Accept": "*/*", "Connection": "close"},
             timeout=Timeout(total=timeout),
-            retries=Retry(connect=0, read=0, other=0, status=0, redirect=_REDIRECTS),
+            # A 503 that says when to ask again is an answer, and nothing to wait for.
+            retries=Retry(connect=0, read=0, other=0, status=0, redirect=_REDIRECTS, respect_retry_after_header=False),
             preload_content=False,
         )
         try:

@@ -151,6 +151,6 @@ def _remove(files: Files, path: Path) -> None:
 
 def _not_moved(path: Path, error: OSError) -> StepError:
     if error.errno == errno.EXDEV:
-        return StepError(f"{path} is on another file system than the site, and cannot be moved aside")
+        return StepError(f"{path} cannot be moved aside: it is on another file system, or of a layer below")
     help = "" if error.errno != errno.EACCES else f"as root: chmod -R g+rwX {path.parent}"
     return StepError(f"{path} cannot be moved aside: {error.strerror}", help=help)
