@@ -25,7 +25,7 @@ class Changes:
 
     ``links``: a link, what mcc made it and what it is. ``environment``: how the live one was changed, in words.
     ``project``: files at the top of the site. ``doubled``: whether lines of the crontab outside of the site's block
-    do what the block does. ``strangers``: version folders that no run of mcc made, from the site's base on.
+    do what the block does. ``strangers``: newer version folders that no run of mcc made, from the site's base on.
     """
 
     live: str = ""
@@ -67,7 +67,9 @@ def look_for_changes(
         "" if live.environment == whole and _is_linked(files, site, live) else _environment(files, site, live),
         tuple(_project(files, site, live)),
         _doubled(cron, site),
-        strangers(files, site, ledger, folders_of(live)),
+        tuple(
+            each for each in strangers(files, site, ledger, folders_of(live)) if PurePosixPath(each).name > live.name
+        ),
     )
 
 

@@ -1,0 +1,168 @@
+"""A site that the specification's own script has deployed to several times: taken over, gone back, given back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from box.harness import DEPLOY_USER, Boxes
+from box.notes import Notes, Outputs
+from box.scripted import allow, by_hand, opening, run_script, with_script
+
+OPENED = ("current-api/api/main.py", "current-ui/index.html", ".venv/pyvenv.cfg", ".venv/bin/uvicorn")
+FOREIGN = "MAILTO=me\n# a % of mine\n\n*/5 * * * *   cd /srv && ./count_notes.sh  # not ours\n"
+
+
+@contextmanager
+def visitors(site: Notes) -> Iterator[list[tuple[float, str, int]]]:
+    """Somebody asks for the front page and for the API without a pause: what did not answer 200, and when."""
+    failed: list[tuple[float, str, int]] = []
+    stop = threading.Event()
+
+    def visit(path: str) -> None:
+        while not stop.is_set():
+            began = time.time()
+            try:
+                status = site.get(path).status
+            except urllib3.exceptions.HTTPError:
+                status = 0
+            if status != 200:
+                failed.append((began, path, status))
+
+    threads = [threading.Thread(target=visit, args=(path,)) for path in ("/", "/api/version")]
+    for thread in threads:
+        thread.start()
+    try:
+        yield failed
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def outside_restart(failed: list[tuple[float, str, int]], events: list[dict[str, object]]) -> list[object]:
+    """The failures that no restart explains: of the front page all, of the API those at other times."""
+    at = {(str(event["event"]), str(event.get("title", ""))[:7]): float(str(event["at"])) for event in events}
+    began, ended = at[("step_started", "restart")], at[("step_done", "restart")]
+    return [each for each in failed if each[1] == "/" or not began - 0.5 <= each[0] <= ended + 0.5]
+
+
+def events_of(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def scripts(outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Outputs of the versions 1 and 2 with the script in them."""
+    folder = tmp_path_factory.mktemp("scripts")
+    return {"1": with_script(outputs(), folder / "1"), "2": with_script(outputs("v2"), folder / "2")}
+
+
+@pytest.fixture(scope="module")
+def site(module_boxes: Boxes, scripts: dict[str, Path]) -> Notes:
+    """The script has deployed version 1, twice; its cache of uv lies beside, for hard links."""
+    notes = Notes(module_boxes(own_uv_cache=True)).set_up()
+    allow(notes)
+    by_hand(notes)
+    notes.box.exec(["crontab", "-"], DEPLOY_USER, stdin=FOREIGN)
+    for _ in range(2):
+        done = run_script(notes, scripts["1"], SERVICES="[notes-prod-api.service]")
+        assert done.code == 0, done
+    notes.box.exec(["systemctl", "restart", notes.units[1]])
+    notes.wait_for_version("1")
+    return notes
+
+
+def without_bytecode(tree: dict[str, str]) -> dict[str, str]:
+    return {name: facts for name, facts in tree.items() if "__pycache__" not in name}
+
+
+def test_the_site_is_as_scripts_leave_them(site: Notes) -> None:
+    """A real environment, linked to uv's cache and given to the service user; bytecode of that user; doubled jobs."""
+    find = ["find", f"{site.base}/.venv", "-type", "f", "-links", "+1", "-user", "www-data"]
+    assert site.box.exec(find).stdout
+    assert site.box.exec(
+        ["find", f"{site.base}/.venv", f"{site.base}/api", "-name", "*.pyc", "-user", "www-data"]
+    ).stdout
+    assert site.box.exec(["test", "-d", f"{site.base}/.venv", "-a", "!", "-L", f"{site.base}/.venv"]).ok
+    assert site.box.crontab().count("./count_notes.sh >> ") == 2
+    assert site.link("current-api").startswith(f"{site.base}/api/vrs-")
+
+
+def test_a_first_deploy_that_fails_gives_the_scripts_site_back(site: Notes, outputs: Outputs) -> None:
+    before, crontab = without_bytecode(site.facts(".mcc")), site.box.crontab()
+    with opening(site, *OPENED) as opened:
+        failed = site.deploy(outputs("v2", "answers-500"), START_TIMEOUT="4")
+    assert failed.code == 1, failed
+    assert (opened.failures, opened.failed) == (0, [])
+    assert without_bytecode(site.facts(".mcc")) == before
+    assert site.box.crontab() == crontab
+    site.wait_for_version("1")
+    assert "not by mcc: the next deploy adopts what is there" in site.mcc("status", "--stage", "prod").stdout
+
+
+def test_the_first_deploy_takes_it_over_and_nobody_notices(site: Notes, outputs: Outputs) -> None:
+    """No open fails, and no request but those of the restart."""
+    environment, release = site.box.tree(f"{site.base}/.venv"), site.link("current-api").rpartition("/")[2]
+    with opening(site, *OPENED) as opened, visitors(site) as failed:
+        done = site.deploy(outputs("v2"), "--format", "jsonl")
+    assert done.code == 0, done
+    assert (opened.failures, opened.failed) == (0, [])
+    assert opened.opens > 10_000
+    assert outside_restart(failed, events_of(done.stdout)) == []
+    site.wait_for_version("2")
+    adopted, live = releases(site)[-2:]
+    assert (adopted["name"], adopted["state"], adopted["origin"]) == (release, "good", "adopted")
+    assert (live["state"], adopted["no_way_back"]) == ("live", "")
+    kept = site.box.tree(f"{site.base}/venvs/{adopted['environment']}")
+    assert without_bytecode(kept) == without_bytecode(environment)
+    assert site.link(".venv") == f"venvs/{live['environment']}"
+    assert site.box.crontab().startswith(FOREIGN)
+    assert site.box.crontab().count("./count_notes.sh >> ") == 1
+    assert site.status()["changes"] == []
+
+
+def test_it_goes_back_to_the_adopted_release(site: Notes) -> None:
+    adopted = releases(site)[-2]
+    site.post("written by version 2")
+    with opening(site, *OPENED) as opened, visitors(site) as failed:
+        done = site.mcc("rollback", "--site", site.base, "--format", "jsonl", at="/")
+    assert done.code == 0, done
+    assert (opened.failures, opened.failed) == (0, [])
+    events = events_of(done.stdout)
+    assert outside_restart(failed, events) == []
+    site.wait_for_version("1")
+    assert site.link(".venv") == f"venvs/{adopted['environment']}"
+    assert events[-1]["code"] == f"{adopted['name']} is live"
+    assert str(events[-1]["databases"]).startswith(f"1 migration ahead of {adopted['name']}: ")
+    assert "mcc restore --site" in str(events[-1]["todo"])
+    assert site.texts()[0] == "written by version 2"
+    assert site.box.crontab().count("./count_notes.sh >> ") == 1
+    assert site.status()["changes"] == []
+    assert releases(site)[-1]["back_from"]
+
+
+def test_and_forward_again_by_name(site: Notes) -> None:
+    newer = str(releases(site)[-1]["back_from"])
+    plan = site.mcc("rollback", "--stage", "prod", "--to", newer, "--plan")
+    assert f"current-api -> api/{newer}" in plan.stdout
+    assert "nothing was changed" in plan.stdout
+    done = site.mcc("rollback", "--stage", "prod", "--to", newer)
+    assert done.code == 0, done
+    site.wait_for_version("2")
+    refused = site.mcc("rollback", "--stage", "prod", "--to", newer)
+    assert refused.code == 2
+    assert "it is live" in refused.stderr
+
+
+def releases(site: Notes) -> list[dict[str, object]]:
+    told = site.mcc("releases", "--site", site.base, "--format", "json", at="/")
+    found: list[dict[str, object]] = json.loads(told.stdout)
+    return [each for each in found if each["state"] != "failed"]
