@@ -69,7 +69,7 @@ def _project(
 ) -> Checked:
     confs, more = confs_of(folder, stages)
     table, of_branches = branches(host.commands, folder, config)
-    found = [*found, *more, *of_branches, *check_project(host.commands, host.files, folder)]
+    found = [*found, *more, *of_branches, *check_project(host, folder)]
     secrets = {secret for _, conf in confs for secret in conf.secrets}
     return Checked("project", folder, stage, tuple(found), table, Masker(secrets))
 

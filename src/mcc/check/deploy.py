@@ -10,6 +10,7 @@ from mcc.deploy.checks import Coded, needed_rights, request_problems, situation_
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python, look
 from mcc.errors import CommandFailed, ConfigError, MccError, MigrationFailed
+from mcc.model.problem import Problem
 from mcc.runs.run import run_id
 
 _SEEN = "a deploy goes on all the same, and says this again"
@@ -61,7 +62,7 @@ def _refused(coded: Coded) -> Finding:
 
 def _could_not_look(wrong: MccError) -> Iterator[Finding]:
     if isinstance(wrong, ConfigError):
-        yield from (error("databases.migration", p.file, str(p), p.help or "correct the file") for p in wrong.problems)
+        yield from map(_in_file, wrong.problems)
         return
     code = "deploy.refused"
     if isinstance(wrong, MigrationFailed):
@@ -70,15 +71,20 @@ def _could_not_look(wrong: MccError) -> Iterator[Finding]:
     yield error(code, "", wrong.message + log, wrong.help or "a deploy would be refused for this")
 
 
+def _in_file(problem: Problem) -> Finding:
+    """What a file of the release holds: the project's own Python, or a migration."""
+    where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    code = "hooks.invalid" if problem.file.endswith(".py") else "databases.migration"
+    return error(code, where, problem.message, problem.help or "correct the file")
+
+
 def _databases(situation: Situation) -> Iterator[Finding]:
     if situation.databases is None:
         return
     try:
         situation.databases.refuse(f"mcc migrate --stage {situation.request.stage.name}")
     except ConfigError as wrong:
-        for problem in wrong.problems:
-            where = f"{problem.file}:{problem.line}" if problem.line else problem.file
-            yield error("databases.migration", where, problem.message, problem.help or "correct the file")
+        yield from map(_in_file, wrong.problems)
     else:
         pending = len(situation.databases.pending_names)
         yield ok("databases.migrations", f"{pending or 'no'} pending; nothing stands in their way")

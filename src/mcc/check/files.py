@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from mcc.core.findings import Finding, error, ok, warning
-from mcc.core.hooks import FILE, uses_mcc
+from mcc.core.hooks import FILE
 from mcc.core.sql.words import Dialect
+from mcc.core.wording import many
+from mcc.errors import ConfigError, StepError
 from mcc.host.migration_files import read_migrations
-from mcc.host.ports import Files
+from mcc.host.ports import Files, Host
 from mcc.model.conf import Component, Conf
 
 _ALEMBIC = ("env.py", "script.py.mako", "versions")
 
 
-def hooks_file(files: Files, folder: Path) -> Iterator[Finding]:
-    """``mcc_deploy.py`` can be read. It is not run."""
-    path = folder / FILE
-    if files.kind(path) != "file":
+def hooks_file(host: Host, folder: Path) -> Iterator[Finding]:
+    """``mcc_deploy.py`` says what it is; it is run for that, in a process of its own, and no hook is."""
+    if host.files.kind(folder / FILE) != "file":
         return
-    source = files.read(path)
     try:
-        ast.parse(source)
-    except (SyntaxError, ValueError) as wrong:
-        line = getattr(wrong, "lineno", 0) or 0
-        message = f"this is no Python: {getattr(wrong, 'msg', wrong)}"
-        if uses_mcc(source):
-            yield error("hooks.syntax", f"{FILE}:{line}", message, "correct the line")
+        code = host.hooks.read(folder)
+    except ConfigError as wrong:
+        for problem in wrong.problems:
+            where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+            yield error("hooks.invalid", where, problem.message, problem.help or "correct the line")
         return
-    if uses_mcc(source):
-        yield ok("hooks.file", f"{FILE} can be read")
-    else:
+    except StepError as wrong:
+        yield error("hooks.invalid", FILE, wrong.message, wrong.help or "run it by hand: uv run mcc_deploy.py --help")
+        return
+    if code is None:
         help = "it is for uv run mcc_deploy.py; mcc deploy does the work itself"
         yield warning("hooks.own-script", FILE, "it does not import mcc, so mcc deploy does not run it", help)
+        return
+    yield from (warning("hooks.warning", FILE, text, "correct it, or leave it") for text in code.warnings)
+    if not code.warnings:
+        yield ok("hooks.read", f"{many(len(code.hooks), 'function')} of the project's own", FILE)
 
 
 def migrations_in(files: Files, folder: Path, conf: Conf, components: Sequence[Component]) -> list[Finding]:

@@ -35,7 +35,7 @@ class Output:
 def check_output(output: Output, stages: Sequence[tuple[Stage, Conf]]) -> Iterator[Finding]:
     """What is the same for all stages, then each stage's own; on its server a deploy's own checks say more."""
     yield from lock(output.host, output.folder)
-    yield from hooks_file(output.host.files, output.folder)
+    yield from hooks_file(output.host, output.folder)
     for stage, conf in stages:
         yield from complete(output, stage, conf)
         yield from branch(output, stage)

@@ -13,7 +13,7 @@ from mcc.core.plain_secrets import plain_secrets
 from mcc.core.stages import clone_confs, conf_name, operation
 from mcc.errors import ConfigError, UsageError
 from mcc.host import git
-from mcc.host.ports import Commands, Files
+from mcc.host.ports import Commands, Files, Host
 from mcc.host.settings import OWN_FOLDER, read_conf_elsewhere, read_config, read_document
 from mcc.model.conf import Conf
 from mcc.model.config import Config, Stage
@@ -103,11 +103,11 @@ def branches(commands: Commands, folder: Path, config: Config) -> tuple[BranchTa
     return table, found
 
 
-def check_project(commands: Commands, files: Files, folder: Path) -> Iterator[Finding]:
+def check_project(host: Host, folder: Path) -> Iterator[Finding]:
     """Passwords that git keeps, the project's own Python, the lock file."""
-    tracked = git.tracked(commands, folder)
-    yield from _secrets(folder, tracked)
-    yield from hooks_file(files, folder)
+    yield from _secrets(folder, git.tracked(host.commands, folder))
+    yield from hooks_file(host, folder)
+    files = host.files
     if files.kind(folder / "pyproject.toml") == "file" and files.kind(folder / "uv.lock") != "file":
         yield warning(
             "output.lock-missing", "uv.lock", "pyproject.toml has no uv.lock beside it", "run uv lock, and commit it"

@@ -33,6 +33,8 @@ def _safely(name: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     except MccError as wrong:
         help = wrong.help or (wrong.log[-1] if wrong.log else "mend that first, then look again")
         return [error(f"{name}.failed", "", wrong.message, help)]
+    except ValueError as wrong:
+        return [error(f"{name}.failed", "", f"it cannot be understood: {wrong}", "correct that, then look again")]
     except OSError as wrong:
         where = str(wrong.filename or "")
         return [
