@@ -52,6 +52,23 @@ class TestInstalled:
         names = ["backup.log", "my sync.log"]
         assert logs == [*(SITE.logs / name for name in names), Path("/tmp/x.log"), None, SITE.logs / "mcc-recover.log"]
 
+    @pytest.mark.parametrize(
+        ("command", "log"),
+        [
+            ("./x >/logs/x", "/logs/x"),
+            ("./x >> '/my logs/it'\"'\"'s' 2>&1", "/my logs/it's"),
+            ("./x 2>/err >>/logs/x;y", "/logs/x"),
+            (r"./x > /logs/50\%", "/logs/50%"),
+            ("./x 2>/err", None),
+            ("./x >> relative", None),
+            ("sh -c 'x > /logs/x'", None),
+            ("./x", None),
+        ],
+    )
+    def test_a_log_is_read_as_a_shell_reads_it(self, command: str, log: str | None) -> None:
+        (job,) = installed_jobs(with_block(b"", SITE.base, [f"@daily {command}"]), SITE)
+        assert job.log == (Path(log) if log else None)
+
     def test_lines_of_others_that_run_something_of_the_site(self) -> None:
         assert foreign_lines(TEXT, SITE) == (b"0 1 * * * /srv/site/scripts/own.sh --password=hunter2",)
 

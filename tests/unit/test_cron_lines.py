@@ -124,7 +124,9 @@ def test_a_marker_may_be_a_line(line: bytes, expected: object) -> None:
         (b"cat%a b%c", (b"cat", b"a b\nc\n")),
         (rb"cat%50\%%", (b"cat", b"50%\n")),
         (b"cat%", (b"cat", b"")),
-        (rb"echo \a\\b", (rb"echo \a\\b", b"")),
+        (rb"echo \a\\b", (rb"echo \a\b", b"")),
+        (rb"echo \\\%", (rb"echo \%", b"")),
+        (rb"echo \\%x\\y", (b"echo \\", b"x\\\\y\n")),
     ],
 )
 def test_percent_signs_end_the_command_and_its_lines(command: bytes, expected: object) -> None:

@@ -66,22 +66,21 @@ def _names(command: bytes, path: bytes) -> bool:
 def command_and_input(command: bytes) -> tuple[bytes, bytes]:
     """What cron hands to the shell, and what the shell reads: the first bare ``%`` ends the command.
 
-    Further ones are line ends of the input; a backslash makes a ``%`` an ordinary letter.
+    Further ones are line ends of the input. A backslash makes a ``%`` an ordinary letter, and in the command another
+    backslash too, as Debian's cron does it.
     """
     shell, rest = bytearray(), b""
     at = 0
     while at < len(command):
         here = command[at : at + 2]
-        if here == rb"\%":
-            shell += b"%"
+        if here in (rb"\%", rb"\\"):
+            shell += here[1:]
             at += 2
         elif here[:1] == b"%":
             rest = command[at + 1 :]
             break
         else:
-            # A backslash and what follows it stay together: \\% is a backslash and the command's end.
-            step = 2 if here[:1] == b"\\" else 1
-            shell += command[at : at + step]
-            at += step
+            shell += here[:1]
+            at += 1
     text = re.sub(rb"\\%|%", lambda match: b"%" if match[0] == rb"\%" else b"\n", rest)
     return bytes(shell), text + (b"\n" if text and not text.endswith(b"\n") else b"")

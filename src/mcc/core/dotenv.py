@@ -104,23 +104,22 @@ class _Reader:
             self._at = stop
             return
         self._at = start + len(name) + 1
-        value = self._value()
-        if value is None:  # a quote that nothing closes
-            value = "" if not self._shell else self._text[start + len(name) + 1 : stop].strip()
-            self._at = stop if self._shell else len(self._text)
+        value, closed = self._value()
+        if self._shell and not closed:  # a person's slip: for the line alone
+            value, self._at = self._text[start + len(name) + 1 : stop].strip(), stop
         name = name.rstrip(_BLANKS)
         yield Assignment(_EXPORT.sub("", name, count=1) if self._shell else name, value, start, self._at)
 
-    def _value(self) -> str | None:
-        """What stands behind the ``=``, as far as the value goes; None if a quote stays open."""
+    def _value(self) -> tuple[str, bool]:
+        """What stands behind the ``=``, as far as the value goes; and whether every quote was closed."""
         value, bare = "", False
         trailing = ""  # blanks that count only if something follows
         while (here := self._here()) and here not in _ENDS:
             if here in "\"'" and not bare:
-                part = self._quoted(here)
-                if part is None:
-                    return None
+                part, closed = self._quoted(here)
                 value += part
+                if not closed:
+                    return value, False
                 continue
             if here == "#" and self._shell and self._text[self._at - 1] in _BLANKS:
                 self._at = self._end_of_line(self._at)
@@ -131,7 +130,7 @@ class _Reader:
                 continue
             bare = True
             value, trailing = value + trailing + self._letter(), ""
-        return value
+        return value, True
 
     def _letter(self) -> str:
         """One letter outside of quotes; a backslash makes the next one ordinary, and joins lines."""
@@ -143,19 +142,19 @@ class _Reader:
         self._at += 1
         return "" if escaped in _ENDS else escaped
 
-    def _quoted(self, quote: str) -> str | None:
+    def _quoted(self, quote: str) -> tuple[str, bool]:
         self._at += 1
         value = ""
         while here := self._here():
             self._at += 1
             if here == quote:
-                return value
+                return value, True
             if here == "\\" and quote == '"':
                 escaped = self._here()
                 self._at += 1
                 here = escaped if escaped in _ESCAPED else "" if escaped in _ENDS else here + escaped
             value += here
-        return None
+        return value, False
 
     def _here(self) -> str:
         """The letter at this place; empty behind the last one."""

@@ -11,7 +11,7 @@ from mcc.core.cron_lines import marker_of, names_site, parts, variable, without_
 from mcc.core.crontab import FLOCK, block_of, without_block
 from mcc.core.layout import Site
 
-_INTO = re.compile(rb"(?<![0-9>])>>?[ \t]*('[^']*'|[^\s;&|()<>]+)")
+_INTO = re.compile(rb"(?<![0-9>])>>?(?!>)[ \t]*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class InstalledJob:
     def log(self) -> Path | None:
         """The file that its output goes to, if the command says one by its whole path."""
         found = _INTO.search(self.command.replace(rb"\%", b"%"))
-        text = "".join(shlex.split(found[1].decode("utf-8", "surrogateescape"))) if found else ""
-        return Path(text) if text.startswith("/") else None
+        word = _first_word(found[1].decode("utf-8", "surrogateescape")) if found else ""
+        return Path(word) if word.startswith("/") else None
 
     @property
     def overlaps(self) -> bool:
@@ -56,6 +56,16 @@ def foreign_lines(text: bytes, site: Site) -> tuple[bytes, ...]:
     """Lines outside of the site's block that run something of the site."""
     lines = without_block(text, site.base).split(b"\n")
     return tuple(line.strip() for line in lines if (job := parts(line)) and names_site(job[1], site.base))
+
+
+def _first_word(text: str) -> str:
+    """The first word as a shell reads it; empty if a quote is open, as in a command of a command."""
+    words = shlex.shlex(text, posix=True, punctuation_chars=True)
+    words.whitespace_split, words.commenters = True, ""
+    try:
+        return words.get_token() or ""
+    except ValueError:
+        return ""
 
 
 def _name(marker: bytes | None, command: bytes, site: Site, taken: set[str]) -> str:
