@@ -346,7 +346,7 @@ def test_sudo_lines_of_the_readme_are_those_of_the_example() -> None:
 
 
 def test_the_deploy_script_of_the_readme_is_that_of_the_example() -> None:
-    shown, other = [block.text for block in blocks(ROOT / "README.md") if block.language == "python"]
+    shown, other, _ = [block.text for block in blocks(ROOT / "README.md") if block.language == "python"]
     example = (ROOT / "examples/notes/mcc_deploy.py").read_text()
     assert head_of(shown) == head_of(example)
     assert body_of(shown) == body_of(example)

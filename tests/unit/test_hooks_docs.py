@@ -20,8 +20,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "hooks.md").read_text()
 EXAMPLES = [
     pytest.param(text, id=f"{page.name}-{number}")
-    for page in (DOCS / "hooks.md", DOCS / "moving-from-a-script.md")
+    for page in (DOCS / "hooks.md", DOCS / "moving-from-a-script.md", DOCS.parent / "README.md")
     for number, text in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S), 1)
+    if "@app." in text
 ]
 
 
