@@ -54,6 +54,7 @@ def _meant(scene: Scene) -> Meant:
         live = read_ledger(scene.host.files, site).live
         units.update(live.services if live else ())
         bases.append(str(site.base))
+    units |= {f"{unit.removesuffix('.service')}.socket" for unit in units}  # what holds a service's port
     return Meant(scene.user, needed, useful, frozenset(units), tuple(bases))
 
 

@@ -57,7 +57,7 @@ def _older(where: str, stage: Stage, key: str, pattern: str, branches: Sequence[
     if known or usual:
         shown = ", ".join((known or usual)[:5])
         message = f'{stage.name}: {key} "{pattern}" must match the whole name, so {shown} is not meant any more'
-        help = f'"{_wider(pattern)}" takes them; "^{pattern.strip("^$")}$" says that they are not meant'
+        help = f'"{_wider(pattern)}" takes them; "^(?:{pattern.strip("^$")})$" says that they are not meant'
         yield warning("branches.whole-name", where, message, help)
 
 
@@ -67,8 +67,8 @@ def _differs(pattern: str, branch: str) -> bool:
 
 def _wider(pattern: str) -> str:
     """A pattern that matches whole names wherever this one matches a part."""
-    before = "" if pattern.startswith("^") else ".*"
-    return f"{before}(?:{pattern.strip('^$')})" + ("" if pattern.endswith("$") else ".*")
+    before, after = ("" if pattern.startswith("^") else ".*"), ("" if pattern.endswith("$") else ".*")
+    return f"^{before}(?:{pattern.strip('^$')}){after}$"
 
 
 def _nobody(where: str, stage: Stage, branches: Sequence[str]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ def missing(pyproject: str, lock: str) -> tuple[str, ...]:
 
     Only names are compared: what ``uv lock --check`` says of versions needs uv.
     """
-    project = tomllib.loads(pyproject).get("project", {})
+    project = tomllib.loads(pyproject)
     known = {normal(str(package.get("name", ""))) for package in tomllib.loads(lock).get("package", [])}
     wanted = [name for text in _wanted(project) if (name := _name(text))]
     return tuple(dict.fromkeys(name for name in wanted if normal(name) not in known))
@@ -31,10 +31,11 @@ def requires_python(pyproject: str) -> str:
     return str(tomllib.loads(pyproject).get("project", {}).get("requires-python", ""))
 
 
-def _wanted(project: Mapping[str, Any]) -> Iterable[str]:
+def _wanted(pyproject: Mapping[str, Any]) -> Iterable[object]:
+    project = pyproject.get("project", {})
     yield from project.get("dependencies", [])
-    for extra in project.get("optional-dependencies", {}).values():
-        yield from extra
+    for group in (*project.get("optional-dependencies", {}).values(), *pyproject.get("dependency-groups", {}).values()):
+        yield from group
 
 
 def _name(requirement: object) -> str:
