@@ -19,7 +19,7 @@ from mcc.core.sudo import stop
 from mcc.deploy.request import Request
 from mcc.deploy.reset import plan_reset, reset
 from mcc.errors import Refused, SiteError, UsageError
-from mcc.model.conf import Database
+from mcc.model.conf import Database, Ownership
 from mcc.model.config import Stage
 from mcc.model.event import RunEnded
 
@@ -110,6 +110,15 @@ def single(behaves: str = "") -> Resetting:
     return scene
 
 
+def with_lists(behaves: str = "", domains: tuple[str, ...] = (ONE, TWO)) -> Resetting:
+    def shared(scene: Scene) -> None:
+        database = Database() if domains else Database(migrations_dir=scenes.MIGRATIONS)
+        acl = Ownership("acl", "www-data")
+        scene.conf = dataclasses.replace(scene.conf, ownership=acl, domains=domains, database=database)
+
+    return ready(behaves, shared)
+
+
 def of_an_empty_site(behaves: str = "") -> Resetting:
     scene = scenes.first()
     if behaves:
@@ -126,6 +135,10 @@ def in_maintenance() -> Resetting:
 SCENES: dict[str, Callable[[], Resetting]] = {
     "good": ready,
     "good, one tenant": single,
+    "good, with lists": with_lists,
+    "good, with lists, one tenant": lambda: with_lists(domains=()),
+    "with lists, dies": lambda: with_lists("dies"),
+    "with lists, one tenant, dies": lambda: with_lists("dies", ()),
     "answers 500": lambda: ready("answers 500"),
     "one tenant, answers 500": lambda: single("answers 500"),
     "third migration": third_fails,
@@ -180,6 +193,21 @@ def test_a_reset_leaves_new_databases_and_nothing_of_what_users_made() -> None:
     assert sorted(names) == sorted(f"{BASE}/domains/{name}{tail}" for name in (ONE, TWO) for tail in ("", "/data.db"))
     assert one.after[f"{BASE}/data"] == one.before[f"{BASE}/data"], "the folder itself stays, with owner and rights"
     assert one.done.world.disk.kind(Path("/home/deploy")) == "folder", "no link was followed"
+
+
+def test_with_lists_folders_and_databases_have_their_rights_again() -> None:
+    one = case("good, with lists")
+    for domain in (ONE, TWO):
+        folder, database = f"{BASE}/domains/{domain}", f"{BASE}/domains/{domain}/data.db"
+        assert one.after[folder] == one.before[folder]
+        assert without_data(one.after[database]) == without_data(one.before[database])
+    tenant = case("good, with lists, one tenant")
+    assert tenant.after[f"{BASE}/data.db"] == tenant.before[f"{BASE}/data.db"], "the link stays"
+    assert tenant.done.databases()[f"{BASE}/data/data.db"] == NAMES
+
+
+def without_data(what: tuple[object, ...]) -> tuple[object, ...]:
+    return (*what[:3], *what[4:])
 
 
 def test_what_the_databases_held_is_kept_for_a_while() -> None:

@@ -16,6 +16,7 @@ from mcc.core.wording import many
 from mcc.deploy.checks import check_request, check_situation
 from mcc.deploy.plan import make_plan, new_release, owned_paths
 from mcc.deploy.request import Request
+from mcc.deploy.rights import is_shared, rules_of
 from mcc.deploy.situation import Situation, look
 from mcc.errors import SiteError
 from mcc.host.ports import Host
@@ -29,6 +30,7 @@ from mcc.runs.work import Prepared, Work
 from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.ownership import Own
+from mcc.steps.rights import ShareFolders
 from mcc.steps.wipe import EmptyDatabase, WipeFiles
 from mcc.version import __version__
 
@@ -101,6 +103,14 @@ def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[Pla
         if isinstance(target, PostgresDatabase):
             empty = EmptyDatabase(target, kept, s.site.kept(s.run), stopped)
             yield PlannedStep("wipe", f"empty {target.name}", empty)
+    yield from _shared_again(s)
+
+
+def _shared_again(s: Situation) -> Iterator[PlannedStep]:
+    """With lists, folders of domains are made as they are on a new site."""
+    rules = tuple(rule for rule in rules_of(s) if rule.path.parent == s.site.domains) if is_shared(s) else ()
+    if rules:
+        yield PlannedStep("wipe", "folders of the domains, empty", ShareFolders(rules))
 
 
 def _files_step(s: Situation, targets: tuple[Target, ...], stopped: tuple[str, ...]) -> PlannedStep:
