@@ -282,6 +282,22 @@ def rollback(
     raise typer.Exit(run_rollback(stage, site, output, to, plan, format.value))
 
 
+@app.command(short_help="The site back to the script it came from.")
+def leave(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")] = False,
+    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Give a site back to a script: a real environment, plain cron lines; links stay, .mcc is kept aside."""
+    from mcc.cli.commands.leave import run_leave
+
+    raise typer.Exit(run_leave(stage, site, output, plan, format.value))
+
+
 @app.command(short_help="End runs that died: undo or finish them.")
 def recover(
     site: Annotated[Path, typer.Option(metavar="DIR", help="The site: its REMOTE_BASE.")],

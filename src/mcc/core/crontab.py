@@ -113,6 +113,11 @@ def with_block(text: bytes, site: Path, lines: Sequence[bytes | str], replaces: 
     return _exchanged(_without_doubles(_pieces(text, site), _doubles(wanted, replaces, site)), block)
 
 
+def with_plain_lines(text: bytes, site: Path, lines: Sequence[bytes | str]) -> bytes:
+    """The crontab with these lines where the site's block stands, and without the block: what a script goes on with."""
+    return _exchanged(_pieces(text, site), b"".join(_bytes(line) + b"\n" for line in lines))
+
+
 def without_block(text: bytes, site: Path) -> bytes:
     """The crontab without the site's block."""
     return with_block(text, site, ())

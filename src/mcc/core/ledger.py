@@ -19,12 +19,14 @@ from mcc.model.release import Release, State
 class Ledger:
     """All releases, the newest commit last; ``bad_lines`` could not be read.
 
-    ``order`` are their names in the order in which they were first named: what came before what.
+    ``order`` are their names in the order in which they were made: what came before what. ``left``: the
+    site was given back to a script, and nothing came live since.
     """
 
     releases: tuple[Release, ...] = ()
     bad_lines: tuple[int, ...] = ()
     order: tuple[str, ...] = ()
+    left: bool = False
 
     @property
     def live(self) -> Release | None:
@@ -56,7 +58,7 @@ class Ledger:
             for other in self.releases
             if other.name != release.name
         )
-        order = (*self.order, *(() if release.name in self.order else (release.name,)))
+        order = _placed(self.order, release.name, release.origin)
         releases = (*others, dataclasses.replace(release, state="live"))
         return dataclasses.replace(self, releases=releases, order=order)
 
@@ -68,17 +70,32 @@ def read(text: bytes) -> Ledger:
     JSON objects are named in ``bad_lines``.
     """
     releases: dict[str, Release] = {}
-    order: dict[str, None] = {}
+    order: tuple[str, ...] = ()
+    left = False
     bad: list[int] = []
     lines = text.split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
             data = json.loads(line)
+            event = data["event"]
             _apply(releases, data)
-            order |= dict.fromkeys(name for name in [data.get("name")] if name in releases)
+            left = event == "left" if event in ("left", "live") else left
+            if data.get("name") in releases:
+                order = _placed(order, data["name"], data.get("origin", ""))
         except (ValueError, KeyError, TypeError):
             bad.append(number)
-    return Ledger(tuple(releases.values()), tuple(bad), tuple(order))
+    return Ledger(tuple(releases.values()), tuple(bad), order, left)
+
+
+def _placed(order: tuple[str, ...], name: str, origin: str) -> tuple[str, ...]:
+    """The order with one more name, unless it is in it already.
+
+    A release that is adopted was live before runs of mcc that failed since: its name, a time, says when.
+    """
+    if name in order:
+        return order
+    at = next((at for at, other in enumerate(order) if other > name), len(order)) if origin else len(order)
+    return (*order[:at], name, *order[at:])
 
 
 def live_line(release: Release) -> bytes:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcc.core.layout import Site
 from mcc.deploy.adoption import PROJECT
 from mcc.deploy.going_live import cron_lines
 from mcc.deploy.situation import Situation
-from mcc.host.ports import Files
-from mcc.model.conf import CronJob
 from mcc.model.plan import PlannedStep
-from mcc.model.release import Release
+from mcc.runs.adopted_jobs import CRONTAB
 from mcc.steps.adopt import KeepCron
 from mcc.steps.conf import KeepConf
 from mcc.steps.material import KeepMaterial
 from mcc.steps.record import RecordLive
-
-CRONTAB = "crontab"
-"""Among the material of an adopted release: its cron jobs, as they stood outside of the block."""
 
 
 def material_steps(s: Situation) -> Iterator[PlannedStep]:
@@ -53,21 +47,3 @@ def adopted_record(s: Situation) -> Iterator[PlannedStep]:
     if release is not None:
         title = f"{release.name} was live" + (", and is adopted" if s.adoption.new else "")
         yield PlannedStep("record", title, RecordLive(s.site.ledger, release))
-
-
-def adopted_jobs(files: Files, site: Site, release: Release) -> tuple[CronJob, ...] | None:
-    """The cron jobs that an adopted release had; None if they are not kept."""
-    path = site.material(release.name) / CRONTAB
-    if files.kind(path) != "file":
-        return None
-    return tuple(_jobs(files.read(path).decode("utf-8", "surrogateescape").split("\n")))
-
-
-def _jobs(lines: list[str]) -> Iterator[CronJob]:
-    marker = ""
-    for line in filter(None, lines):
-        if line.startswith("#"):
-            marker = line.lstrip("# ")
-        else:
-            yield CronJob("", "", "", marker, line=line)
-            marker = ""

@@ -21,7 +21,7 @@ from mcc.deploy.adoption import PROJECT, look_for_adoption
 from mcc.deploy.ahead import Ahead, databases_ahead
 from mcc.deploy.checks import back_problems, check_rights, refuse
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
-from mcc.deploy.material import adopt_steps, adopted_jobs, adopted_record
+from mcc.deploy.material import adopt_steps, adopted_record
 from mcc.deploy.request import Request
 from mcc.deploy.situation import PlannedEnvironment, Situation, environments_of, planned_environment, recovers_at_boot
 from mcc.errors import SiteError, UsageError
@@ -33,6 +33,7 @@ from mcc.model.conf import Component, Conf
 from mcc.model.config import Stage
 from mcc.model.plan import Plan, PlannedStep
 from mcc.model.release import Release
+from mcc.runs.adopted_jobs import adopted_jobs
 from mcc.runs.changes import is_as_recorded, look_for_changes
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
@@ -208,9 +209,8 @@ def _situation(
 def _conf_of(request: RollbackRequest, release: Release, files: Files) -> tuple[Conf, tuple[str, ...]]:
     """The release's conf, without files that were not kept."""
     conf, kept = request.conf, request.site.material(release.name)
-    if release.origin == "adopted":
-        jobs = adopted_jobs(files, request.site, release)
-        conf = dataclasses.replace(conf, cron=conf.cron if jobs is None else jobs)
+    jobs = adopted_jobs(files, request.site, release)
+    conf = conf if jobs is None else dataclasses.replace(conf, cron=jobs)
     if files.kind(kept) != "folder":
         words = f"{release.name} was deployed by an older mcc: scripts/, SITE_FILES and project files stay as they are"
         return dataclasses.replace(conf, site_files=()), (words,)

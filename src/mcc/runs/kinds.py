@@ -14,6 +14,7 @@ from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
 from mcc.steps.hook import ForgetHooks, KeepHooks, RunHook
 from mcc.steps.keep_present import KeepPresent
+from mcc.steps.leave import CopyEnvironment, GiveEnvironment, PlainCron, RecordLeft
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.link import ReplaceFiles, SwitchLink
 from mcc.steps.maintenance import BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage
@@ -39,6 +40,7 @@ def step_kinds() -> Kinds:
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
         ExchangeEnvironment, KeepCron, KeepMaterial, TellDatabases, UseAdopted,
+        CopyEnvironment, GiveEnvironment, PlainCron, RecordLeft,
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,

@@ -149,7 +149,8 @@ def _database_words(outcome: Outcome) -> str:
 
 def _code_words(site: Site, host: Host, outcome: Outcome, release: Release | None) -> str:
     if release is None:
-        return _made(outcome) or ("not touched" if outcome.result != "stuck" else "not all is as it was")
+        words = str(outcome.facts.get("code", "")) or _made(outcome)
+        return words or ("not touched" if outcome.result != "stuck" else "not all is as it was")
     if outcome.result == "done":
         return f"{release.name} is live"
     if outcome.result == "stuck":
