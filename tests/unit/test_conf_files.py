@@ -420,7 +420,7 @@ def test_cron_jobs_may_be_a_list() -> None:
 
 
 def test_cron_jobs_may_be_text_and_its_lines_stay_letter_by_letter() -> None:
-    read = conf("CRON_JOBS: |\n  # nightly\n  0  2 * * *  {{REMOTE_BASE}}/scripts/x.sh  >> y 2>&1\n\n  @daily z\n")
+    read = conf("CRON_JOBS: |\n  # each night\n  0  2 * * *  {{REMOTE_BASE}}/scripts/x.sh  >> y 2>&1\n\n  @daily z\n")
     assert read.cron == (
         CronJob("0 2 * * *", "", "", "", line="0  2 * * *  /srv/site/scripts/x.sh  >> y 2>&1"),
         CronJob("@daily", "", "", "", line="@daily z"),
@@ -428,6 +428,38 @@ def test_cron_jobs_may_be_text_and_its_lines_stay_letter_by_letter() -> None:
     lines = job_lines(read.cron, Site(Path("/srv/site")))
     assert lines == tuple(job.line for job in read.cron)
     assert unquoted_commands(read.cron, Site(Path("/srv/site"))) == ()
+
+
+def test_a_comment_of_one_word_right_above_a_job_of_the_text_is_its_marker() -> None:
+    lines = ("# MCC-A", "@daily a", "# MCC-B", "", "@daily b", "#MCC-C", "# two words", "@daily c # C")
+    read = conf("CRON_JOBS: |\n" + "".join(f"  {line}\n" for line in lines))
+    assert [job.marker for job in read.cron] == ["MCC-A", "", ""]
+    assert job_lines(read.cron, Site(Path("/srv/site"))) == ("# MCC-A", "@daily a", "@daily b", "@daily c # C")
+
+
+def test_a_job_of_a_list_may_have_variables_and_may_not_overlap_itself() -> None:
+    read = conf("CRON_JOBS:\n  - {schedule: '@daily', script: x.sh, overlap: false, environment: {A: 1, B: it's}}\n")
+    (job,) = read.cron
+    assert (job.overlap, job.environment) == (False, (("A", "1"), ("B", "it's")))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("CRON_JOBS: |\n  MAILTO=a@example.com\n", "line 1 of the text: sets MAILTO, .* >> FILE 2>&1"),
+        ("CRON_JOBS: |\n  A=1\n", "line 1 of the text: sets a variable, .* in front of the command"),
+        ("CRON_JOBS: |\n  0 0 31 2 * x\n", "line 1 of the text: .* never comes"),
+        ("CRON_JOBS:\n  - {schedule: '@daily', script: x, overlap: maybe}\n", ":[0-9]+: CRON_JOBS.1..overlap"),
+        ("CRON_JOBS:\n  - {schedule: '@daily', script: x, environment: {1A: x}}\n", "CRON_JOBS.1..environment"),
+        ("CRON_JOBS:\n  - {schedule: '@daily', script: x, environment: {A: 'a\\b'}}\n", "without backslashes"),
+        ("CRON_JOBS:\n  - {schedule: '@daily', script: x, environment: {A_TOKEN: t0ken}}\n", "holds a secret"),
+        (f"CRON_JOBS:\n  - {{schedule: '@daily', script: {'x' * 200}, log: {'y' * 400}}}\n  - x", "CRON_JOBS.2."),
+        (f"CRON_JOBS:\n  - {{schedule: '@daily', script: {'x' * 500}, log: {'y' * 500}}}\n", "more than 990"),
+    ],
+)
+def test_a_job_that_cannot_be_installed_is_refused_with_its_line(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        conf(text)
 
 
 ANY = st.recursive(

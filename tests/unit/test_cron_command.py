@@ -209,3 +209,4 @@ def test_what_changes_in_a_crontab_is_told_without_secrets() -> None:
     )  # fmt: skip
     assert changes(after, after) == changes(b"", b"") == ()
     assert changes(b"", b"a\nb\n") == ("+ a", "+ b")
+    assert changes(b"", b"\x1b[2J\ta\n") == ("+ \\x1b[2J\ta",)

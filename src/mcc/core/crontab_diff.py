@@ -21,9 +21,16 @@ def changes(before: bytes, after: bytes) -> tuple[str, ...]:
 
 
 def without_secrets(line: str) -> str:
-    """A line with ``***`` for passwords of addresses and for what is assigned to names of secrets."""
-    hidden = Masker(url_passwords(line)).mask(line)
+    """A line with ``***`` for passwords of addresses and for what is assigned to names of secrets.
+
+    What is no letter, and could be a command to a terminal, is spelt out.
+    """
+    hidden = "".join(map(_printable, Masker(url_passwords(line)).mask(line)))
     return _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{MASK}" if is_secret_name(match[1]) else match[0], hidden)
+
+
+def _printable(char: str) -> str:
+    return char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode()
 
 
 def _lines(text: bytes) -> list[str]:

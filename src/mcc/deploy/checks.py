@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mcc.core.backup_line import backup_lines
+from mcc.core.crontab import FLOCK
 from mcc.core.hooks import FILE
 from mcc.core.sudo import Words, required, way_out
 from mcc.core.unit_names import is_template, plain_name_of
@@ -59,7 +60,7 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("folders.rights", rights.problems(s, host))
     yield from _coded("secrets.argument", _secrets(s))
     yield from _coded("reach.blocked", _reach(s, host))
-    yield from _coded("crontab.missing", _cron(s))
+    yield from _coded("crontab.missing", _cron(s, host))
     yield from _coded("units.offline", offline.problems(s, host))
     yield from _coded("output.maintenance-page", maintenance.problems(s, host))
 
@@ -71,7 +72,7 @@ def back_problems(s: Situation, host: Host) -> Iterator[Refused]:
     yield from _templates(s)
     yield from _services(s, host)
     yield from _reach(s, host)
-    yield from _cron(s)
+    yield from _cron(s, host)
 
 
 def _coded(code: str, problems: Iterable[Refused]) -> Iterator[Coded]:
@@ -287,13 +288,21 @@ def _reach(s: Situation, host: Host) -> Iterator[Refused]:
             )
 
 
-def _cron(s: Situation) -> Iterator[Refused]:
+def _cron(s: Situation, host: Host) -> Iterator[Refused]:
     if s.request.conf.cron and not s.has_crontab:
         yield SiteError("CRON_JOBS needs the crontab command, which this machine does not have", help="install cron")
     if backup_lines(s.request.conf.backup, s.site) and not s.has_crontab:
         yield SiteError(
             "BACKUP_SCHEDULE needs the crontab command, which this machine does not have", help="install cron"
         )
+    yield from _lock_of_jobs(s, host)
+
+
+def _lock_of_jobs(s: Situation, host: Host) -> Iterator[Refused]:
+    alone = [job.marker for job in s.request.conf.cron if not job.overlap]
+    if alone and host.files.kind(Path(FLOCK)) == "absent":
+        what = f"{FLOCK} is missing, which {', '.join(alone)} needs for overlap: false"
+        yield SiteError(what, help="install util-linux")
 
 
 def needed_rights(s: Situation, host: Host) -> tuple[Words, ...]:

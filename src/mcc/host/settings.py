@@ -219,8 +219,8 @@ class _OnThisMachine:
     def variable(self, name: str) -> str:
         value = self.known(name)
         if value is None:
-            where = f" or to {self._base}/.env" if self._base and self._site_env else ""
-            raise Unfit(f"found {{{{env:{name}}}}}, but {name} is not set", f"add it to the environment{where}")
+            env = f", or: mcc env set {name} --site {self._base}" if self._base and self._site_env else ""
+            raise Unfit(f"found {{{{env:{name}}}}}, but {name} is not set", f"add it to the environment{env}")
         return value
 
     def _in_site(self, name: str) -> str | None:

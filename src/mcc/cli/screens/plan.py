@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
+from mcc.cli.screens.steps import step_lines, steps_data
 from mcc.deploy.situation import Situation
-from mcc.model.plan import Plan, PlannedStep
+from mcc.model.plan import Plan
 
 
 def show_plan(situation: Situation, plan: Plan, format: str) -> None:
@@ -19,7 +19,7 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
             "site": str(situation.site.base),
             "release": situation.version,
             "warnings": [mask(text) for text in plan.warnings],
-            "steps": [_as_data(step, mask, step in plan.after) for step in plan.steps],
+            "steps": steps_data(plan, mask),
         }
         print(json.dumps(data), flush=True)
         return
@@ -28,19 +28,8 @@ def show_plan(situation: Situation, plan: Plan, format: str) -> None:
     for text in plan.warnings:
         print(f"  warning   {mask(text)}")
     for step in plan.before:
-        _show(step, mask)
+        print(*step_lines(step, mask), sep="\n")
     print("  ---------- commit: from here on only forward")
     for step in plan.after:
-        _show(step, mask)
+        print(*step_lines(step, mask), sep="\n")
     print("\nnothing was changed", flush=True)  # an answer that cannot be written is a failure
-
-
-def _show(step: PlannedStep, mask: Callable[[str], str]) -> None:
-    print(f"  {step.phase:<9} {mask(step.title)}")
-    for line in step.details:
-        print(f"              {mask(line)}")
-
-
-def _as_data(step: PlannedStep, mask: Callable[[str], str], after: bool) -> dict[str, object]:
-    kind, details = type(step.step).__name__, [mask(line) for line in step.details]
-    return {"phase": step.phase, "title": mask(step.title), "kind": kind, "after_commit": after, "details": details}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from mcc.cli.screens.steps import step_lines, steps_data
 from mcc.core.masking import Masker
-from mcc.model.plan import Plan, PlannedStep
+from mcc.model.plan import Plan
 
 
 def show_run_plan(action: str, stage: str, site: str, plan: Plan, masker: Masker, format: str) -> None:
@@ -18,7 +19,7 @@ def show_run_plan(action: str, stage: str, site: str, plan: Plan, masker: Masker
             "stage": stage,
             "site": site,
             "warnings": [mask(text) for text in plan.warnings],
-            "steps": [_as_data(step, mask(step.title), step in plan.after) for step in plan.steps],
+            "steps": steps_data(plan, mask),
         }
         print(json.dumps(data, ensure_ascii=False))
         return
@@ -26,13 +27,9 @@ def show_run_plan(action: str, stage: str, site: str, plan: Plan, masker: Masker
     for text in plan.warnings:
         print(f"  warning   {mask(text)}")
     for step in plan.before:
-        print(f"  {step.phase:<9} {mask(step.title)}")
+        print(*step_lines(step, mask), sep="\n")
     if plan.after:
         print("  ---------- commit: from here on only forward")
     for step in plan.after:
-        print(f"  {step.phase:<9} {mask(step.title)}")
+        print(*step_lines(step, mask), sep="\n")
     print("\nnothing was changed")
-
-
-def _as_data(step: PlannedStep, title: str, after: bool) -> dict[str, object]:
-    return {"phase": step.phase, "title": title, "kind": type(step.step).__name__, "after_commit": after}
