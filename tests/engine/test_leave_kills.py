@@ -1,0 +1,205 @@
+"""A site is given back to its script, or stays exactly as it was, wherever the run dies."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from fakes import scenes, scripted
+from fakes.deaths import cut_off, killed, killed_twice, some
+from fakes.hands import FakeHands
+from fakes.scenes import BASE, Scene
+from fakes.scripted import SERVICE_USER, state_of
+from mcc.core.layout import Site
+from mcc.deploy.rollback import RollbackRequest, choose, rollback
+from mcc.errors import UsageError
+from mcc.operations.leave import leave, plan_leave, put_aside, was_left
+from mcc.operations.site import Asked
+
+SITE = Site(BASE)
+
+
+@dataclass(slots=True)
+class LeaveScene(Scene):
+    """A machine right before the site is given back."""
+
+    def fork(self, kill_at: int | None = None, fail_at: int | None = None) -> LeaveScene:
+        return LeaveScene(self.world.fork(kill_at, fail_at), self.conf, self.keep)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(SITE, self.conf, "prod")
+
+    def leave(self) -> int:
+        return leave(self.asked, FakeHands(self.world)).code
+
+    def left(self) -> bool:
+        return was_left(self.world.disk, SITE)
+
+
+def of(scene: Scene) -> LeaveScene:
+    scripted.settle(scene)
+    return LeaveScene(scene.world, scene.conf, scene.keep)
+
+
+def from_mcc() -> LeaveScene:
+    scene = scenes.second()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(60)
+    return of(scene)
+
+
+def from_the_adopted() -> LeaveScene:
+    """The release that a script made is live again."""
+    scene = scripted.scripted()
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(60)
+    release = choose(scene.world.disk, SITE, scene.ledger, None)
+    conf = dataclasses.replace(scene.conf, path=SITE.conf(release.name))
+    assert rollback(RollbackRequest(SITE, release, conf), FakeHands(scene.world)) == 0
+    scene.world.time.pass_by(60)
+    return of(scene)
+
+
+def without_exchange() -> LeaveScene:
+    scene = from_mcc()
+    scene.world.tree.can_exchange = False
+    return scene
+
+
+def does_not_start() -> LeaveScene:
+    """With the environment at its old place, and only there."""
+    scene = from_mcc()
+    scene.world.units.broken = {" .venv": "answers 500"}
+    return scene
+
+
+CASES: Mapping[str, tuple[Callable[[], LeaveScene], int]] = {
+    "from mcc": (from_mcc, 0),
+    "from the adopted": (from_the_adopted, 0),
+    "without exchange": (without_exchange, 0),
+    "does not start": (does_not_start, 1),
+}
+
+
+class Case:
+    def __init__(self, name: str) -> None:
+        make, code = CASES[name]
+        self.scene = make()
+        self.before = state_of(self.scene)
+        done = self.scene.fork()
+        assert done.leave() == code
+        self.done, self.after, self.effects = done, _here(done), done.world.process.ticks
+
+    def check(self, scene: LeaveScene, where: str) -> None:
+        """Before; or after, with only the name of ``.mcc`` left to be changed."""
+        assert scene.journals() == [], where
+        if scene.left():
+            put_aside(SITE, FakeHands(scene.world))
+        now = _here(scene)
+        differences = [expected.difference(now) for expected in (self.before, self.after)]
+        assert not min(differences, key=len), f"{where}: mixed: {min(differences, key=len)}"
+        assert scene.world.orphans() == [], where
+
+
+def _here(scene: Scene) -> scenes.State:
+    """Without what was put aside, whose name is a time."""
+    state = state_of(scene)
+    site = {path: what for path, what in state.site.items() if "/.mcc-left-" not in path}
+    return dataclasses.replace(state, site=site)
+
+
+@functools.cache
+def case(name: str) -> Case:
+    return Case(name)
+
+
+def test_the_environment_is_a_real_one_whose_scripts_name_its_place() -> None:
+    one = case("from mcc")
+    scene = one.scene.fork()
+    name = scene.world.disk.read_link(SITE.environment)
+    bin = BASE / name / "bin"
+    scene.world.disk.write(bin / "uvicorn", f"#!{BASE / name}/bin/python\n".encode(), 0o755)
+    assert scene.leave() == 0
+    disk = scene.world.disk
+    assert disk.kind(SITE.environment) == "folder"
+    assert disk.read(SITE.environment / "bin/uvicorn") == f"#!{SITE.environment}/bin/python\n".encode()
+    assert disk.mode(SITE.environment / "bin/uvicorn") == 0o755
+    assert disk.kind(SITE.environment / ".mcc-environment.json") == "absent"
+    assert disk.kind(SITE.environments) == "absent"
+    assert disk.kind(SITE.own) == "absent"
+    assert [name for name in disk.names(BASE) if name.startswith(".mcc-left-")]
+    assert set(one.done.world.serving().values()) == {f"{disk.read_link(BASE / 'current-api')} .venv"}
+
+
+def test_the_crontab_has_plain_lines_where_the_block_was() -> None:
+    one = case("from mcc")
+    text = one.done.world.cron.text
+    assert b"# BEGIN mcc" not in text
+    assert b".mcc" not in text
+    assert text.count(b"./backup.sh") == 1
+    assert text.startswith(b"MAILTO=ops@example.com\n5 4 * * * /usr/bin/true\n# MCC-BACKUP\n0 2 * * * cd")
+
+
+def test_an_adopted_environment_goes_back_to_its_place_as_it_is() -> None:
+    one = case("from the adopted")
+    disk = one.done.world.disk
+    assert disk.owner(SITE.environment)[0] == SERVICE_USER
+    assert disk.read(SITE.environment / "lib/app.py") == b"lock 3"
+    assert one.done.world.cron.text.count(b"./backup.sh") == 1
+
+
+def test_services_that_do_not_start_from_it_leave_everything_as_it_was() -> None:
+    one = case("does not start")
+    assert one.before.difference(one.after) == []
+
+
+def test_the_script_and_then_mcc_again_find_a_site_of_the_script() -> None:
+    scene = case("from mcc").done.fork()
+    scene.world.time.pass_by(600)
+    scripted.script_deploys(scene, "vrs-2026-02-27T150500", 8)
+    scene.bring(scenes.rich_files(9, ("001_one", "002_two", "003_three")))
+    scripted.settle(scene)
+    assert scene.deploy() == 0
+    first = scene.ledger.releases[0]
+    assert (first.name, first.origin) == ("vrs-2026-02-27T150500", "adopted")
+
+
+def test_what_was_never_live_by_mcc_is_the_scripts_already() -> None:
+    scene = of(scripted.scripted())
+    with pytest.raises(UsageError, match="nothing that mcc has brought live"):
+        scene.leave()
+
+
+def test_a_plan_changes_nothing() -> None:
+    scene = from_mcc()
+    before, ticks = state_of(scene), scene.world.process.ticks
+    plan = plan_leave(scene.asked, FakeHands(scene.world))
+    assert [step.phase for step in plan.after] == ["after", "record", "prune"]
+    assert (state_of(scene).difference(before), scene.world.process.ticks) == ([], ticks)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
+    one = case(name)
+    last = one.effects - 2  # .mcc gets another name by one rename, when the run has ended
+    for scene, where in killed(one.scene, LeaveScene.leave, some(70, last, name)):
+        one.check(scene, where)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_again_while_it_is_recovered(name: str) -> None:
+    one = case(name)
+    for scene, where in killed_twice(one.scene, LeaveScene.leave, some(4, one.effects - 2, f"{name} twice"), 9):
+        one.check(scene, where)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_power_cut_at_any_effect(name: str) -> None:
+    one = case(name)
+    for scene, where in cut_off(one.scene, LeaveScene.leave, some(15, one.effects - 2, f"{name} power")):
+        one.check(scene, where)
