@@ -6,11 +6,14 @@ What nginx does with the site is tried on a server, in tests/box/test_provisione
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mcc.core.conf_values import to_conf
+from mcc.core.nginx_look import Served, judge
+from mcc.core.nginx_site import read_sites
 from mcc.core.placeholders import fill
 from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError
@@ -114,6 +117,20 @@ def test_certificates_are_certbots_given_ones_or_none() -> None:
 def test_who_passes_while_the_site_rests_is_said_to_nginx() -> None:
     site = nginx_files(conf(f"{SITE}MAINTENANCE_ALLOW: [192.0.2.7, 2001:db8::/32]\n"), {})[1].text
     assert "    192.0.2.7 1;\n    2001:db8::/32 1;\n" in site
+
+
+def test_a_check_finds_nothing_to_say_about_the_site_and_sees_what_its_servers_include() -> None:
+    for tls in ("certbot", "none"):
+        made = conf(f"{SITE}TLS: {tls}\n")
+        files = {str(file.path): file.text for file in nginx_files(made, {})}
+        links = ("current-api", "current-ui")
+        served = Served(str(made.server.base), made.domains, links, made.api_port, https=tls != "none")
+        assert list(judge(read_sites(files, files), served)) == []
+        elsewhere = {path: text.replace("/current-ui", "/ui/vrs-1") for path, text in files.items()}
+        found = [finding.code for finding in judge(read_sites(elsewhere, elsewhere), served)]
+        assert found == ["nginx.root"] * 2
+        found = [finding.code for finding in judge(read_sites(files, files), replace(served, port=9))]
+        assert found == ["nginx.port"] * 4
 
 
 HASHED = [re.compile(pattern) for pattern in re.findall(r'location ~ "([^"]*\{8[^"]*)"', _FILES)]
@@ -254,8 +271,8 @@ def test_a_domain_that_another_site_has_is_found_with_its_line() -> None:
     found = collisions(
         SITES, ["a.example", "b.example", "C.example", "d.example", "e.example"], {"/etc/nginx/sites-enabled/shop-1"}
     )
-    assert [(each.what, each.line) for each in found] == [("b.example", 3), ("c.example", 3)]
-    assert str(found[0]) == "b.example is taken: /etc/nginx/sites-enabled/other:3"
+    assert [(each.what, each.line) for each in found] == [("b.example", 2), ("c.example", 2)]
+    assert str(found[0]) == "b.example is taken: /etc/nginx/sites-enabled/other:2"
     assert [each.what for each in collisions(SITES, ["a.example"])] == ["a.example"]
 
 

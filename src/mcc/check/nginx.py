@@ -11,7 +11,7 @@ from mcc.core.nginx_look import Served, judge
 from mcc.core.nginx_site import read_sites
 
 _ROOT = Path("/etc/nginx")
-_FOLDERS = ("sites-enabled", "conf.d")
+_FOLDERS = ("sites-enabled", "conf.d", "snippets")  # the last is read by who includes it
 _LARGEST = 1024 * 1024
 
 
@@ -24,8 +24,9 @@ def nginx(scene: Scene) -> Iterator[Finding]:
         message = f"{scene.user} may not read it, so nobody knows whether it fits the site"
         yield warning("nginx.unreadable", path, message, f"as root: chmod o+r {path}")
     conf = scene.conf
-    served = Served(str(scene.site.base), conf.domains, scene.links, conf.api_port)
-    found = list(judge(read_sites(texts), served)) if not closed else []
+    https = conf.web.tls != "none"
+    served = Served(str(scene.site.base), conf.domains, scene.links, conf.api_port, https=https)
+    found = list(judge(read_sites(texts, texts), served)) if not closed else []
     yield from found
     if not found and not closed:
         yield ok("nginx.sites", f"{len(conf.domains)} domains are served from the links of this site")

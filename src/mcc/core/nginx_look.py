@@ -24,6 +24,8 @@ class Served:
     port: int | None
     beside: tuple[str, ...] = ("maintenance", "data", "domains")
     """Folders of the site that nginx may serve as well: they outlive releases."""
+    https: bool = True
+    """Whether nginx itself speaks it, and not another server in front of this one."""
 
 
 def judge(sites: Sites, served: Served) -> Iterator[Finding]:
@@ -50,6 +52,7 @@ def _matches(name: str, domain: str) -> bool:
             return re.search(name[1:], domain) is not None
         except re.error:
             return False
+    name, domain = name.lower(), domain.lower()
     if name.startswith("*."):
         return domain.endswith(name[1:])
     return name in (domain, f".{domain}") or (name.startswith(".") and domain.endswith(name))
@@ -57,11 +60,12 @@ def _matches(name: str, domain: str) -> bool:
 
 def _domains(sites: Sites, served: Served) -> Iterator[Finding]:
     for domain in served.domains:
-        servers = [server for server in sites.servers if server.tls and _answers(server, domain)]
+        servers = [server for server in sites.servers if server.tls is served.https and _answers(server, domain)]
         if not servers:
-            help = "as root: add the domain to the server_name of the site's https server, then: nginx -t, reload"
-            yield error("nginx.domain", domain, "no https server of nginx has this name", help)
-        exact = {server.file for server in servers if domain in server.names}
+            kind = "https" if served.https else "http"
+            help = f"as root: add the domain to the server_name of the site's {kind} server, then: nginx -t, reload"
+            yield error("nginx.domain", domain, f"no {kind} server of nginx has this name", help)
+        exact = {server.file for server in servers if domain.lower() in {name.lower() for name in server.names}}
         if len(exact) > 1:
             files = " and ".join(sorted(exact))
             help = "as root: take the name out of one of them; nginx takes the first and ignores the other"

@@ -6,9 +6,10 @@ stay as they are written.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)|(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<mark>[{};])|(?P<word>(?:[^\s{};"'\\]|\\.|\$\{[^}]*\})+)""",
@@ -55,14 +56,17 @@ class Sites:
     upstreams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_sites(files: Mapping[str, str]) -> Sites:
-    """Servers and upstreams of site files, by their paths. A file that is cut off gives what is whole in it."""
+def read_sites(files: Mapping[str, str], included: Mapping[str, str] | None = None) -> Sites:
+    """Servers and upstreams of site files, by their paths. A file that is cut off gives what is whole in it.
+
+    ``included`` holds files that servers may include, by their paths.
+    """
     servers: list[Server] = []
     upstreams: dict[str, tuple[str, ...]] = {}
     for name, text in files.items():
         for directive in _all(parse(text), ("http",)):
             if directive.name == "server":
-                servers.append(_server(name, directive))
+                servers.append(_server(name, _with(directive, included or {})))
             elif directive.name == "upstream" and directive.words:
                 members = (each.words[0] for each in directive.block if each.name == "server" and each.words)
                 upstreams[directive.words[0]] = tuple(members)
@@ -113,6 +117,17 @@ def _all(directives: Sequence[Directive], into: Sequence[str]) -> Iterator[Direc
         yield directive
         if directive.name in into:
             yield from _all(directive.block, into)
+
+
+def _with(server: Directive, included: Mapping[str, str]) -> Directive:
+    """The server with what it includes."""
+    more = [
+        directive
+        for each in server.block
+        if each.name == "include" and each.words
+        for directive in parse(included.get(posixpath.join("/etc/nginx", each.words[0]), ""))
+    ]
+    return replace(server, block=(*server.block, *more))
 
 
 def _server(file: str, server: Directive) -> Server:

@@ -6,11 +6,11 @@ Texts are taken as they are; nothing is started and nothing is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-# A comment, a quoted word, a sign, or a plain word.
-_TOKEN = re.compile(r"""#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([{};])|([^\s{};"'#][^\s{};]*)|\n""")
+from mcc.core.nginx_site import Directive, parse
+
 _LISTENS = re.compile(r"^\s*ListenStream\s*=\s*(.*)$", re.MULTILINE)
 _RUNS = re.compile(r"^\s*ExecStart\s*=\s*((?:.*\\\n)*.*)$", re.MULTILINE)
 _OPTION = re.compile(r"(?:--port|--bind|--listen|-p|-b)[=\s]+[\"']?(\S+?)[\"']?(?=\s|$)")
@@ -38,7 +38,7 @@ def collisions(texts: Mapping[str, str], domains: Collection[str], own: Collecti
         Collision(name, file, line)
         for file, text in sorted(texts.items())
         if file not in own
-        for name, line in dict(_server_names(text)).items()
+        for name, line in dict(_server_names(parse(text))).items()
         if name in wanted
     )
 
@@ -54,18 +54,12 @@ def port_collisions(texts: Mapping[str, str], port: int, own: Collection[str] = 
     )
 
 
-def _server_names(text: str) -> Iterator[tuple[str, int]]:
-    line, inside, fresh = 1, False, True
-    for match in _TOKEN.finditer(text):
-        double, single, sign, plain = match.groups()
-        name = next((word for word in (double, single, plain) if word is not None), None)
-        if sign:
-            inside, fresh = False, True
-        elif name is not None and inside:
-            yield name.lower().removesuffix("."), line
-        elif name is not None:
-            inside, fresh = fresh and name == "server_name", False
-        line += match[0].count("\n")
+def _server_names(directives: Iterable[Directive]) -> Iterator[tuple[str, int]]:
+    for directive in directives:
+        if directive.name == "server_name":
+            yield from ((name.lower().removesuffix("."), directive.line) for name in directive.words)
+        elif directive.name in ("http", "server"):
+            yield from _server_names(directive.block)
 
 
 def _ports(text: str) -> Iterator[tuple[int, int]]:
