@@ -26,7 +26,8 @@ def may(look: Rights, user: str, path: Path, rights: str) -> bool:
         return (access.mode >> 6) & wanted == wanted
     groups = {grp.getgrgid(account.pw_gid).gr_name, *(each.gr_name for each in grp.getgrall() if user in each.gr_mem)}
     entries = [each for each in map(entry, access.acl) if not each.default]
-    if entries:
+    # Linux looks at no list whose mask is empty (the group's bits of the mode): others' bits count then.
+    if entries and access.mode & 0o070:
         return _by_list(entries, user, groups, access, wanted)
     granted = access.mode >> 3 if access.group in groups else access.mode
     return granted & wanted == wanted

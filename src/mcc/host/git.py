@@ -12,12 +12,6 @@ _ENGLISH = {"LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"}
 _LIMIT = 30.0
 
 
-def is_repository(commands: Commands, folder: Path) -> bool:
-    """Whether a folder lies in a work tree of git."""
-    done = _ask(commands, folder, ["rev-parse", "--is-inside-work-tree"])
-    return done is not None and done.ok
-
-
 def branches(commands: Commands, folder: Path) -> tuple[str, ...]:
     """Names of all branches, here and of the remotes, each once; a remote's name is left out."""
     done = _ask(commands, folder, ["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"])
