@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.scenes import machine
 from mcc.core.conf_values import to_conf
 from mcc.core.nginx_look import Served, judge
 from mcc.core.nginx_site import read_sites
@@ -22,7 +23,10 @@ from mcc.model.conf import Conf
 from mcc.provision.collisions import collisions, port_collisions
 from mcc.provision.nginx import certificates, nginx_files
 from mcc.provision.nginx_locations import _FILES
+from mcc.provision.taken import taken
 from mcc.provision.templates import filled, is_for_each_domain, values
+from mcc.provision.units import unit_files
+from mcc.provision.wish import Made, wish
 
 HEAD = "REMOTE_BASE: /srv/live/shop-1\nOWNERSHIP: none\n"
 SITE = f"{HEAD}API_PORT: 8000\nDOMAINS: [A.example, b.example]\n"
@@ -291,3 +295,27 @@ def test_a_port_that_another_unit_listens_on_is_found(line: str) -> None:
     assert port_collisions(units, 800) == port_collisions(units, 80001) == ()
     assert port_collisions(units, 8000, set(units)) == ()
     assert port_collisions({"a": f"# {line}"} if "\n" not in line else {}, 8000) == ()
+
+
+def test_what_others_have_on_this_machine_is_found_and_the_sites_own_files_are_not() -> None:
+    """By the files that nginx and systemd read; a site in conf.d needs the ending that nginx looks for."""
+    made = conf(f"{SITE}REMOTE_USER: deploy\nDIR_USER: www-data\nSERVICE_NAME: shop.service\n")
+    files = (*unit_files(made, {}), *nginx_files(made, {}))
+    wanted = wish(made, Made(files), ())
+    world = machine()
+    own = {str(path): file.text for file in files for path in (file.path, file.link) if path}
+    world.plant({path: text.encode() for path, text in own.items()})
+    assert taken(wanted, world.host()) == ()
+    world.plant(
+        {
+            "/etc/nginx/conf.d/b.conf": b"server { server_name b.example; }",
+            "/etc/nginx/conf.d/old.conf.bak": b"server { server_name a.example; }",
+            "/etc/systemd/system/other.socket": b"[Socket]\nListenStream=8000\n",
+        }
+    )
+    assert [str(each) for each in taken(wanted, world.host())] == [
+        "b.example is taken: /etc/nginx/conf.d/b.conf:1",
+        "port 8000 is taken: /etc/systemd/system/other.socket:2",
+    ]
+    only = wish(made, Made(files), (), ["nginx"])
+    assert [each.what for each in taken(only, world.host())] == ["b.example"]

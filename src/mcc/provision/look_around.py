@@ -18,13 +18,13 @@ def installed(base: Path, user: str | None, host: Host) -> Installed:
     """Units and nginx sites that name the site, and the sudo lines that speak of them."""
     units = {
         path: text
-        for path, text in _texts(UNITS, (".service", ".socket"), host.files).items()
+        for path, text in texts(UNITS, (".service", ".socket"), host.files).items()
         if belongs(text, base) or _socket_of_one(path, base, host.files)
     }
     sites = {
         path: text
         for folder, endings in ((SITES_ENABLED, ()), (_CONF_D, (".conf",)))
-        for path, text in _texts(folder, endings, host.files).items()
+        for path, text in texts(folder, endings, host.files).items()
         if belongs(text, base, ports_of(units))
     }
     found = Installed(base, units, sites, owner=user or _owner(base, host))
@@ -39,7 +39,8 @@ def _owner(base: Path, host: Host) -> str:
     return access.owner if access else ""
 
 
-def _texts(folder: Path, endings: tuple[str, ...], files: Files) -> dict[Path, str]:
+def texts(folder: Path, endings: tuple[str, ...], files: Files) -> dict[Path, str]:
+    """The files of a folder that this user may read, by path."""
     found = {}
     for name in files.names(folder):
         path = folder / name

@@ -19,6 +19,7 @@ from mcc.provision.difference import difference
 from mcc.provision.installed import templates
 from mcc.provision.look_around import installed
 from mcc.provision.script.write import script
+from mcc.provision.taken import taken
 from mcc.provision.wish import ALL, Wish
 
 
@@ -49,6 +50,8 @@ def _show(wish: Wish, stage: str, format: str) -> int:
             f"there already, and not made by mcc for this site: {names}",
             help=f"mcc provision --stage {stage} --import shows how to take it over; or move it away",
         )
+    if others := taken(wish, host):
+        raise SiteError("\n".join(map(str, others)), help="change the conf, or take it out of the other file")
     return 0
 
 
