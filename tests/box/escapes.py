@@ -68,14 +68,15 @@ SUDO = (
     Escape(
         "a pager that runs commands",
         DEPLOYER,
-        "echo '!touch /root/got-out' | timeout 5 script -qec \"sudo -n /bin/systemctl status $U\" $T/typed >/dev/null",
+        "echo '!touch /root/got-out' | "
+        'TERM=xterm timeout 5 script -qec "sudo -n /bin/systemctl status $U" $T/typed >/dev/null',
         "test -e /root/got-out",
     ),
     Escape(
         "another pager by the environment",
         DEPLOYER,
         "printf '#!/bin/sh\\ntouch /root/got-out\\n' >$T/pager; chmod +x $T/pager; "
-        "SYSTEMD_PAGERSECURE=0 SYSTEMD_PAGER=$T/pager PAGER=$T/pager "
+        "SYSTEMD_PAGERSECURE=0 SYSTEMD_PAGER=$T/pager PAGER=$T/pager TERM=xterm "
         'timeout 5 script -qec "sudo -n /bin/systemctl status $U" $T/typed >/dev/null </dev/null',
         "test -e /root/got-out",
     ),
@@ -139,7 +140,7 @@ CODE = (
     Escape(
         "a program made with the deploy user's group",
         SERVICE,
-        "python3 -c \"import os,sys; f=os.open(sys.argv[1],os.O_CREAT|os.O_WRONLY,0o2777);"
+        'python3 -c "import os,sys; f=os.open(sys.argv[1],os.O_CREAT|os.O_WRONLY,0o2777);'
         " os.write(f,open('/usr/bin/id','rb').read())\" $B/data/own2; $B/data/own2 -gn | grep -qx stenvala",
     ),
 )
