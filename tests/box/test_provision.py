@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from box.harness import CERTIFICATE, DEPLOY_USER, Box, Boxes, Result
 from box.layers import CHECKOUT, build_wheel
-from box.notes import DOMAINS, Notes, Outputs, build, guardian, reach, runner
+from box.notes import DOMAINS, Notes, Outputs, guardian, reach, runner
 
 OUTPUT = "/srv/notes"
 SITE = "/home/stenvala/live/notes-prod"
@@ -48,11 +49,6 @@ class Server:
 
     box: Box
 
-    def bring(self, output: Path) -> None:
-        """As rsync to root does."""
-        self.box.push(output, OUTPUT, "root")
-        self.conf(conf_of_the_readme())
-
     def conf(self, text: str) -> None:
         self.box.write(f"{OUTPUT}/conf-prod.yml", text)
         self.box.write(f"{OUTPUT}/config.yml", "deploy:\n  prod:\n    parameters: { conf: conf-prod.yml }\n")
@@ -79,14 +75,14 @@ class Server:
 def readme(module_boxes: Boxes, outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """A bare Debian on which the README's commands were typed, each of them as it stands."""
     folder = tmp_path_factory.mktemp("project")
-    first, second = block("project").splitlines()
-    assert (first.split()[1], second.split()[0]) == ("examples/notes/mcc_build.py", "rsync")
-    output = build(folder / "notes", "--lock", outputs() / "uv.lock")
-    (output / "mcc_deploy-0.1.0-py3-none-any.whl").write_bytes(build_wheel(folder).path.read_bytes())
     box = module_boxes(mcc=False)
     make_bare(box)
+    build, bring = block("project").splitlines()
+    own = {"/tmp/notes": f"{folder}/notes", "dist/*.whl": str(build_wheel(folder).path), "python3": sys.executable}
+    typed(build, {**own, "--branch main": f"--branch main --lock {outputs() / 'uv.lock'}"})
+    typed(bring, {**own, "root@server.example.com": f"root@{box.name}", "scp": f"scp -F {box.ssh_config}"})
     server = Server(box)
-    server.bring(output)
+    server.conf(conf_of_the_readme())
     install, provision, deploy = block("server").splitlines()
     box.write("/root/constraints", _constraints())  # the versions that a box's cache of packages is made for
     box.exec(install, cwd=OUTPUT, net=True, env=_index(), timeout=300)
@@ -94,6 +90,14 @@ def readme(module_boxes: Boxes, outputs: Outputs, tmp_path_factory: pytest.TempP
         done = box.exec(line, cwd=OUTPUT, check=False)
         assert done.ok, done
     return server
+
+
+def typed(line: str, own: dict[str, str]) -> None:
+    """Run a line in this checkout, with this machine's names for what it speaks of."""
+    for theirs, mine in own.items():
+        line = line.replace(theirs, mine)
+    done = subprocess.run(["bash", "-c", line], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 def _constraints() -> str:

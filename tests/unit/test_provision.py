@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.scenes import BASE as SCENE
+from fakes.scenes import Scene, api_files, machine
 from mcc.core.found_components import found_in
-from mcc.core.provisioned import is_ours, marker, site_name
+from mcc.core.provisioned import is_ours, marker, recovery_files, site_name
 from mcc.core.sudo import required, sudoers_line, useful
 from mcc.errors import ConfigError, UsageError
 from mcc.host.files import RealFiles
@@ -337,3 +339,30 @@ def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
             read_wish(output, "prod", RealFiles())
         template.unlink()
         template.write_bytes(b"\xff" if says == "is a link, not a file" else b"#" * 300_000)
+
+
+# ---- what a deploy does not do itself then
+
+
+@pytest.mark.parametrize(
+    ("unit", "enabled", "line"),
+    [
+        (f"{marker(SCENE)}\n", True, False),
+        (f"{marker(SCENE)}\n", False, True),
+        ("# mine\n", True, True),
+        (None, True, True),
+    ],
+)
+def test_the_line_for_reboots_is_left_out_where_roots_unit_does_its_work(
+    unit: str | None, enabled: bool, line: bool
+) -> None:
+    """The unit is there, made for this site, and enabled; else the crontab has the line, as ever."""
+    world = machine()
+    world.plant(api_files(1))
+    file, link = recovery_files(SCENE)
+    if unit is not None:
+        world.plant({str(file): unit.encode()}, "root")
+    if enabled:
+        world.plant({str(link): str(file)}, "root")
+    assert Scene(world).deploy() == 0
+    assert (b"@reboot" in world.cron.text) is line

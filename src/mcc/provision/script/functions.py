@@ -20,8 +20,15 @@ problem() { problems="$problems  $*
 
 stop() {
     printf 'provision: %s\n' "$*" >&2
-    [ -d "$KEEP" ] || exit 2 # no file was put in place
-    printf 'provision: what was changed so far is taken back by: sh %s/undo.sh\n' "$KEEP" >&2
+    exit 2
+}
+
+NEW=
+finish() { # exit code 2: no file was put in place; 1: some were
+    code=$?
+    rm -rf "$NEW"
+    if [ "$code" = 0 ] || ! [ -f "$KEEP/undo.sh" ]; then return 0; fi
+    printf 'provision: it failed; what was changed so far is taken back by: sh %s/undo.sh\n' "$KEEP" >&2
     exit 1
 }
 
@@ -405,8 +412,7 @@ take_up_nginx() {
     reload_nginx=
     said=$(nginx -t -q 2>&1) || {
         printf '%s\n' "$said" >&2
-        [ ! -f "$KEEP/undo.sh" ] || sh "$KEEP/undo.sh" >&2
-        stop "nginx rejects its configuration; everything was put back"
+        stop "nginx rejects its configuration; it goes on with the one it has"
     }
     systemctl -q enable nginx
     systemctl reload-or-restart nginx

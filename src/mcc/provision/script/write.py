@@ -76,7 +76,7 @@ main() {
     flock -n 9 || { echo "provision: it runs already" >&2; exit 2; }
     while [ -e "$KEEP" ]; do KEEP=$KEEP+; done
     NEW=$(mktemp -d /etc/.mcc-provision.XXXXXX)
-    trap 'rm -rf "$NEW"' EXIT
+    trap finish EXIT
     trap 'exit 1' HUP INT TERM
     candidates
     look
