@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from contract.test_crontab import (  # noqa: F401  (they run here too, with the 
     test_there_is_none_at_first,
     test_what_was_written_is_read_byte_for_byte,
 )
+from mcc.core.schedules import NICKNAMES, problem_with
 from mcc.errors import CommandFailed
 from mcc.host.commands import RealCommands
 from mcc.host.crontab import SystemCrontab
@@ -63,6 +65,27 @@ def test_what_is_no_crontab_is_refused_with_the_reason(crontab: SystemCrontab, t
     with pytest.raises(CommandFailed, match=r"the crontab cannot be written: .*(bad|errors)"):
         crontab.write(text)
     assert crontab.read() == b"0 0 * * * true\n"
+
+
+FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+ODD = ("jan", "DEC", "mon", "Fri", "sun", "xyz", "*/61", "5/2", "7-1", "", "L", "?", "-1", "1,", "mon-fri", "jan,3")
+
+
+def test_cron_takes_every_schedule_that_mcc_takes(crontab: SystemCrontab) -> None:
+    """One that cron does not take would stop the whole crontab, in the middle of a deploy."""
+    random = Random("schedules")
+    tried = set()
+    while len(tried) < 3000:
+        words = []
+        for low, high in FIELDS:
+            first, last = sorted(random.randint(low - 1, high + 1) for _ in range(2))
+            stepped = f"{first}-{last}/{random.randint(0, high)}"
+            usual = ["*", "*/5", "1-5/2", "1,2,3", str(last), f"{first}-{last}", stepped]
+            words.append(random.choice(ODD if random.random() < 0.2 else usual))
+        tried.add(" ".join(words))
+    taken = [*NICKNAMES, *(schedule for schedule in tried if problem_with(schedule) is None)]
+    assert len(taken) > 100
+    crontab.write("".join(f"{schedule} true\n" for schedule in taken).encode())
 
 
 def test_a_user_who_may_have_none_is_told_so(crontab: SystemCrontab, server: Box) -> None:

@@ -13,15 +13,15 @@ import pytest
 from fakes.host import FakeWorld
 from mcc.core.crontab import job_lines, with_block
 from mcc.core.crontab_diff import changes
-from mcc.core.installed_jobs import foreign_lines, installed_jobs
+from mcc.core.installed_jobs import CronCall, foreign_lines, installed_jobs
 from mcc.core.layout import Site
 from mcc.core.recovery_line import recovery_line
 from mcc.core.schedules import in_words, next_times
 from mcc.errors import CommandFailed, UsageError
-from mcc.host.cron_job import CronCall, run_as_cron
+from mcc.host.cron_job import run_as_cron
 from mcc.host.zone import local_zone
 from mcc.model.conf import CronJob
-from mcc.operations.cron import find_job, list_jobs, run_job, was_skipped
+from mcc.operations.cron import find_job, list_jobs, was_skipped
 
 SITE = Site(Path("/srv/site"))
 JOBS = (
@@ -193,7 +193,7 @@ class TestRun:
         (site.scripts / "x.sh").chmod(0o755)
         lines = job_lines([CronJob("@daily", "x.sh", "x.log", "X", overlap=False)], site)
         (job,) = installed_jobs(with_block(b"", site.base, lines), site)
-        code = run_job(job, lambda _: None)
+        code = run_as_cron(job.call, lambda _: None)
         assert (code, was_skipped(job, code)) == (1, False)  # the lock is held while it runs
         command = f"flock '{site.own}/cron.X.lock' sh -c \"$RUN\"".encode()
         skipped = run_as_cron(CronCall(command, variables={b"RUN": job.command.replace(b"\\%", b"%")}), lambda _: None)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcc.core.cron_lines import marker_of, names_site, parts, variable, without_marker
+from mcc.core.cron_lines import command_and_input, marker_of, names_site, parts, variable, without_marker
 from mcc.core.crontab import FLOCK, block_of, without_block
 from mcc.core.layout import Site
 
 _INTO = re.compile(rb"(?<![0-9>])>>?(?!>)[ \t]*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class CronCall:
+    """What cron gives to the shell. ``variables`` stand in the crontab above the job, and may be secret."""
+
+    command: bytes
+    stdin: bytes = b""
+    variables: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,12 @@ class InstalledJob:
         found = _INTO.search(self.command.replace(rb"\%", b"%"))
         word = _first_word(found[1].decode("utf-8", "surrogateescape")) if found else ""
         return Path(word) if word.startswith("/") else None
+
+    @property
+    def call(self) -> CronCall:
+        """What cron makes of it."""
+        command, stdin = command_and_input(self.command)
+        return CronCall(command, stdin, dict(self.variables), self.log)
 
     @property
     def overlaps(self) -> bool:

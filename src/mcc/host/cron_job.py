@@ -10,23 +10,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcc.core.installed_jobs import CronCall
 from mcc.errors import CommandFailed
 
 _TICK = 0.1
 _CHUNK = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class CronCall:
-    """What the shell is given. ``variables`` stand in the crontab above the job, and may be secret."""
-
-    command: bytes
-    stdin: bytes = b""
-    variables: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
-    log: Path | None = None
 
 
 def run_as_cron(call: CronCall, show: Callable[[bytes], None]) -> int:

@@ -1,20 +1,17 @@
-"""``mcc cron``: the jobs of a site as they are installed, and one of them run now."""
+"""``mcc cron``: the jobs of a site as they are installed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mcc.core.cron_lines import command_and_input
 from mcc.core.crontab import SKIPPED
 from mcc.core.installed_jobs import InstalledJob, foreign_lines, installed_jobs
 from mcc.core.layout import Site
 from mcc.core.nearest import did_you_mean
 from mcc.core.schedules import next_times
 from mcc.errors import UsageError
-from mcc.host.cron_job import CronCall, run_as_cron
 from mcc.host.ports import Files, Host
 
 _SHOWN_TIMES = 3
@@ -58,12 +55,6 @@ def find_job(site: Site, host: Host, name: str) -> InstalledJob:
         hint = did_you_mean(name, jobs) or f"there are: {', '.join(jobs)}"
         raise UsageError(f"the crontab has no job {name!r} of {site.base}", help=hint)
     return jobs[name]
-
-
-def run_job(job: InstalledJob, show: Callable[[bytes], None]) -> int:
-    """Run a job as cron would; the answer is its exit code."""
-    command, stdin = command_and_input(job.command)
-    return run_as_cron(CronCall(command, stdin, dict(job.variables), job.log), show)
 
 
 def was_skipped(job: InstalledJob, code: int) -> bool:

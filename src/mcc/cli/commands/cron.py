@@ -11,10 +11,11 @@ from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.cron import show_jobs
 from mcc.core.layout import Site
 from mcc.errors import SiteError
+from mcc.host.cron_job import run_as_cron
 from mcc.host.ports import Host
 from mcc.host.zone import local_zone
 from mcc.model.conf import Services
-from mcc.operations.cron import find_job, list_jobs, run_job, was_skipped
+from mcc.operations.cron import find_job, list_jobs, was_skipped
 
 
 def run_cron_list(stage: str | None, base: Path | None, format: str) -> int:
@@ -32,7 +33,7 @@ def run_cron_run(name: str, stage: str | None, base: Path | None) -> int:
     job = find_job(site, _host(site), name)
     log = f"; its log is {job.log}" if job.log else ""
     print(f"running {job.name} as cron would{log}", file=sys.stderr, flush=True)
-    code = run_job(job, _show)
+    code = run_as_cron(job.call, _show)
     if was_skipped(job, code):
         print(f"mcc: {job.name} was skipped: the run before has not ended", file=sys.stderr)
         return 4
