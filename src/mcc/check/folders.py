@@ -22,7 +22,7 @@ def folders(scene: Scene) -> Iterator[Finding]:
         found += _folder(scene, rule)
     yield from found
     if not found:
-        yield ok("folders.rights", f"{len(rules)} folders are as they should be")
+        yield ok("folders.fit", f"{len(rules)} folders are as they should be")
 
 
 def _folder(scene: Scene, rule: FolderRule) -> Iterator[Finding]:
