@@ -13,7 +13,7 @@ from fakes.host import FakeWorld
 from fakes.scenes import Scene
 from mcc.deploy.run import plan_deploy
 from mcc.model.conf import Database
-from mcc.steps.ownership import KeepOwnership
+from mcc.steps.ownership import KeepOwnership, Own
 
 BASE = Path("/srv/site")
 DOMAINS, DATABASE = BASE / "domains", BASE / "domains/a.example/data.db"
@@ -40,6 +40,19 @@ def test_side_files_of_another_user_are_handed_over(side: str) -> None:
 @pytest.mark.parametrize("files", [{}, {"-wal": "deploy", "-shm": "deploy"}], ids=["nothing", "ours"])
 def test_nothing_is_done_where_all_can_be_written(files: dict[str, str]) -> None:
     assert ran(files) == []
+
+
+@pytest.mark.parametrize("way", ["do", "undo"])
+def test_what_came_into_being_after_the_rights_were_looked_at_is_left_as_it_is_without_one(way: str) -> None:
+    """A step of the project's own made ``data/``: going back must not get stuck at it."""
+    world = FakeWorld(BASE)
+    world.plant({"/srv/site/api/": None, "/srv/site/data/": None})
+    api = BASE / "api"
+    world.sudo.allowed = {("chown", "-R", "www-data:deploy", str(api)), ("chmod", "-R", "g+rw", str(api))}
+    step = Own((api, BASE / "data"), "www-data", "deploy", optional=(BASE / "data",))
+    getattr(step, way)(world.host(), {})
+    assert {words[-1] for words in world.sudo.calls} == {str(api)}
+    assert any("data is new, and its owner stays as it is" in text for text in world.listener.warned)
 
 
 def watched(scene: Scene) -> list[tuple[str, int]]:

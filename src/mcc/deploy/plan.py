@@ -172,12 +172,17 @@ def _own(s: Situation) -> Iterator[PlannedStep]:
 
 def _keep_ownership(s: Situation, written: Iterable[Target]) -> KeepOwnership:
     owner = s.request.conf.ownership
-    return KeepOwnership(owned_paths(s), owner.user or "", owner.group or "", files_of(written))
+    return KeepOwnership(owned_paths(s), owner.user or "", owner.group or "", files_of(written), _may_be_new(s))
 
 
 def _own_step(s: Situation) -> Own:
     owner = s.request.conf.ownership
-    return Own(owned_paths(s), owner.user or "", owner.group or "")
+    return Own(owned_paths(s), owner.user or "", owner.group or "", _may_be_new(s))
+
+
+def _may_be_new(s: Situation) -> tuple[Path, ...]:
+    """A project's own step may make ``data/``, for which no right was asked while it was not there."""
+    return (s.site.data,) if s.code else ()
 
 
 def owned_paths(s: Situation) -> tuple[Path, ...]:

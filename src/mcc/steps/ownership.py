@@ -16,13 +16,15 @@ class KeepOwnership:
     """Stands before the steps that make files, and puts owners right on the way back.
 
     A migration that failed half-way may leave files that the service could not write. ``databases`` are those
-    that will be written: a service without our group has side files open there that we could not.
+    that will be written: a service without our group has side files open there that we could not. ``optional``: see
+    :class:`Own`.
     """
 
     paths: tuple[Path, ...]
     user: str
     group: str
     databases: tuple[Path, ...] = ()
+    optional: tuple[Path, ...] = ()
 
     def look(self, host: Host) -> Seen:
         return {}
@@ -30,32 +32,37 @@ class KeepOwnership:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         closed = [each for each in self.databases if _is_closed(host, each)]
         above = {parent for each in closed for parent in each.parents}
-        _own(host, tuple(path for path in self.paths if path in above), self.user, self.group)
+        _own(host, tuple(path for path in self.paths if path in above), self.user, self.group, self.optional)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
-        _own(host, self.paths, self.user, self.group)
+        _own(host, self.paths, self.user, self.group, self.optional)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Give files to the service user and the deploy user's group, writable by both."""
+    """Give files to the service user and the deploy user's group, writable by both.
+
+    ``optional`` are those of the paths that may come into being after the rights were looked at: without a right
+    for one it stays as it is.
+    """
 
     paths: tuple[Path, ...]
     user: str
     group: str
+    optional: tuple[Path, ...] = ()
 
     def look(self, host: Host) -> Seen:
         return {}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        _own(host, self.paths, self.user, self.group)
+        _own(host, self.paths, self.user, self.group, self.optional)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         # Once more: what the new release's services wrote must be removable by the deploy user.
-        _own(host, self.paths, self.user, self.group)
+        _own(host, self.paths, self.user, self.group, self.optional)
         return None
 
 
@@ -65,11 +72,15 @@ def _is_closed(host: Host, database: Path) -> bool:
     return any(host.files.kind(side) == "file" and not host.files.may_write(side) for side in sides)
 
 
-def _own(host: Host, paths: tuple[Path, ...], user: str, group: str) -> None:
+def _own(host: Host, paths: tuple[Path, ...], user: str, group: str, optional: tuple[Path, ...]) -> None:
     for path in paths:
         if host.files.kind(path) not in ("folder", "file"):
             continue
-        for words in (chown(user, group, path), chmod(path)):
+        commands = (chown(user, group, path), chmod(path))
+        if path in optional and not all(host.sudo.allows(words) for words in commands):
+            host.listener.warn(f"{path} is new, and its owner stays as it is: sudo allows no {' '.join(commands[0])}")
+            continue
+        for words in commands:
             done = host.sudo.run(words)
             if not done.ok:
                 raise CommandFailed(f"sudo {' '.join(words)} ended with exit code {done.code}", log=done.tail(5))
