@@ -157,6 +157,22 @@ def test_a_web_server_that_does_not_look_is_a_warning() -> None:
     assert "mcc provision --only nginx" in text
 
 
+def test_a_web_server_that_does_not_answer_is_another_warning() -> None:
+    scene = live()
+    scene.world.http.fixed = {"https://": (0, "connection refused")}
+    hands = FakeHands(scene.world)
+    assert scene.switch(hands) == 0
+    (text,) = warnings(hands)
+    assert "(and 1 more) does not answer, so that nobody knows what shows: connection refused" in text
+
+
+def test_who_may_pass_is_thought_of() -> None:
+    scene = live(conf=lambda conf: dataclasses.replace(conf, maintenance=Maintenance(allow=("127.0.0.1",))))
+    hands = FakeHands(scene.world)
+    assert scene.switch(hands) == 0
+    assert "not 503: either this machine is among MAINTENANCE_ALLOW, or the web server" in warnings(hands)[0]
+
+
 def test_a_web_server_that_looks_is_none() -> None:
     scene = live()
     answer_503(scene)

@@ -100,24 +100,24 @@ class LookForMaintenance:
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         answers = at_once(self.urls, lambda url: host.http.get(url, self.timeout))
-        open_ones = [answer for answer in answers if answer.status != UNAVAILABLE]
+        silent = [answer for answer in answers if not answer.status]
+        open_ones = [answer for answer in answers if answer.status not in (0, UNAVAILABLE)]
+        if silent:
+            host.listener.warn(f"{_first(silent)} does not answer, so that nobody knows what shows: {silent[0].reason}")
         if open_ones:
-            host.listener.warn(self._words(open_ones))
+            why = "either this machine is among MAINTENANCE_ALLOW, or " if self.some_pass else ""
+            host.listener.warn(
+                f"{_first(open_ones)} answers {open_ones[0].status}, not {UNAVAILABLE}: {why}"
+                "the web server does not look for the switch; mcc provision --only nginx lets it"
+            )
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         return None
 
-    def _words(self, open_ones: Sequence[Answer]) -> str:
-        first = open_ones[0]
-        others = f" (and {len(open_ones) - 1} more)" if len(open_ones) > 1 else ""
-        said = f"answers {first.status}" if first.status else f"does not answer ({first.reason})"
-        why = (
-            "either this machine is among MAINTENANCE_ALLOW, or the web server does not look for the switch"
-            if self.some_pass
-            else "the web server does not look for the switch"
-        )
-        return f"{first.url}{others} {said}, not {UNAVAILABLE}: {why}; mcc provision --only nginx lets it"
+
+def _first(answers: Sequence[Answer]) -> str:
+    return f"{answers[0].url} (and {len(answers) - 1} more)" if len(answers) > 1 else answers[0].url
 
 
 def _look(files: Files, path: Path) -> Seen:

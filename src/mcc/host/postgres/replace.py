@@ -79,7 +79,7 @@ class PostgresReplacer:
             return
         with _folder(scratch) as folder:
             (folder / "empty.sql").write_text(plan.prelude(()), "utf-8")
-            self._run(target, [folder / "empty.sql"], None)
+            self._run(target, [folder / "empty.sql"], None, "emptied")
 
     def identity(self, target: PostgresDatabase) -> str:
         """Which database and schema this is, whatever the address that leads there. Raises CopyFailed."""
@@ -113,13 +113,13 @@ class PostgresReplacer:
             raise CopyFailed(f"{dump} is no dump of PostgreSQL: {_reason(done)}", help="take another copy")
         return done.stdout.decode("utf-8", "surrogateescape")
 
-    def _run(self, target: PostgresDatabase, files: list[Path], extra: Extra | None) -> None:
+    def _run(self, target: PostgresDatabase, files: list[Path], extra: Extra | None, what: str = "put back") -> None:
         words = [*_psql(target), "--single-transaction", "--output", os.devnull]
         for path in files:
             words += ["--file", str(path)]
         done = self._client(words, self._environment(target))
         if not done.ok:
-            raise _failed(target, done, extra)
+            raise _failed(target, done, extra, what)
 
     def _client(self, words: Sequence[str], env: Mapping[str, str], timeout: float = _LIMIT) -> Completed:
         """A client program of PostgreSQL; any exit code is an answer. Raises CopyFailed."""
@@ -194,7 +194,7 @@ def _what(target: PostgresDatabase) -> str:
     return "a whole database" if target.schema is None else f"the schema {target.schema}"
 
 
-def _failed(target: PostgresDatabase, done: Completed, extra: Extra | None) -> CopyFailed:
+def _failed(target: PostgresDatabase, done: Completed, extra: Extra | None, aim: str) -> CopyFailed:
     match = _ERROR.search(done.output)
     if match is None:
         return CopyFailed(f"{target.name}: {_reason(done)}; it is as it was", log=done.tail(8))
@@ -205,7 +205,7 @@ def _failed(target: PostgresDatabase, done: Completed, extra: Extra | None) -> C
     help = ""
     if "lock timeout" in what:
         help = "somebody holds a table: stop the services that use it, and try again"
-    return CopyFailed(f"{target.name} could not be put back: {what}; it is as it was", help=help, log=done.tail(8))
+    return CopyFailed(f"{target.name} could not be {aim}: {what}; it is as it was", help=help, log=done.tail(8))
 
 
 def _reason(done: Completed) -> str:
