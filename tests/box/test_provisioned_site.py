@@ -14,6 +14,7 @@ import pytest
 import urllib3
 
 from box.harness import DEPLOY_USER, Boxes, box_root, until
+from box.notes import Notes, Outputs
 from box.shop import BASE, CONF, DOMAINS, HEALTH, ONE, PYTHON, Shop, conf, files, project
 from mcc.provision.units import unit_files
 
@@ -291,3 +292,29 @@ def test_a_slot_runs_if_its_link_is_there_and_nginx_follows_the_link_of_the_sock
     until(lambda: shop.get(HEALTH, "slots.box.test").status == 200, "the slot")
     seen = shop.json("/api/headers", "slots.box.test")
     assert (seen["scheme"], seen["client"], seen["x-domain"]) == ("https", seen["x-real-ip"], "slots.box.test")
+
+
+def test_a_deploy_that_migrates_offline_rests_the_service_with_its_socket(live: Notes, outputs: Outputs) -> None:
+    """The sample application behind a provisioned socket: nobody starts it meanwhile, and all is up again behind it."""
+    box, api = live.box, live.units[0]
+    notes = conf(f"{CONF.replace(BASE, live.base)}DOMAINS: [{', '.join(DOMAINS)}]\nSERVICE_NAME: {api}\n")
+    box.exec(["systemctl", "stop", api])
+    for file in unit_files(notes, {}):
+        box.write(str(file.path), file.text)
+    box.exec(["systemctl", "daemon-reload"])
+    box.exec(["systemctl", "enable", "-q", "--now", "notes-prod-api.socket"])
+    live.wait_for_version("1")
+    stops = [f"{DEPLOY_USER} ALL=(root) NOPASSWD: /bin/systemctl stop notes-prod-api.socket"]
+    box.sudoers([*live.rules(), *live.stop_rules()])
+    refused = live.deploy(outputs("v2"), MIGRATE_OFFLINE="true", STABLE_FOR="0.5")
+    assert (refused.code, "would be started again by notes-prod-api.socket" in refused.output) == (2, True), refused
+    box.sudoers([*live.rules(), *live.stop_rules(), *stops])
+    before = box.exec(["systemctl", "show", "-P", "InvocationID", "notes-prod-api.socket"]).stdout
+    done = live.deploy()
+    assert done.code == 0, done
+    live.wait_for_version("2")
+    assert box.exec(["systemctl", "show", "-P", "InvocationID", "notes-prod-api.socket"]).stdout != before
+    bad = live.deploy(outputs("third-migration-fails"), MIGRATE_OFFLINE="true", STABLE_FOR="0.5")
+    assert bad.code == 1, bad
+    live.wait_for_version("2")
+    assert box.state("notes-prod-api.socket") == "active"
