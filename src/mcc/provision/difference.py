@@ -12,6 +12,8 @@ from mcc.core.acl import canonical
 from mcc.core.ownership import FolderRule
 from mcc.core.provisioned import is_ours
 from mcc.host.ports import Access, Commands, Files, Host
+from mcc.provision.collisions import Collision
+from mcc.provision.taken import taken
 from mcc.provision.wanted import File
 from mcc.provision.wish import Wish
 
@@ -39,6 +41,13 @@ class Difference:
     packages: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     enable: tuple[str, ...] = ()
+    taken: tuple[Collision, ...] = ()
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """What speaks against it, in words: the script would refuse for it."""
+        foreign = (f"{each.file.path} is there, and was not made by mcc for this site" for each in self.foreign)
+        return (*foreign, *map(str, self.taken))
 
     @property
     def foreign(self) -> tuple[FileState, ...]:
@@ -61,6 +70,7 @@ def difference(wish: Wish, host: Host) -> Difference:
         packages=tuple(package for program, package in wish.packages if not _has(program, host)),
         users=tuple(name for name in dict.fromkeys(named) if not host.rights.knows(name)),
         enable=tuple(file.path.name for file in wish.files if file.enable and not _enabled(file, host.commands)),
+        taken=taken(wish, host),
     )
 
 

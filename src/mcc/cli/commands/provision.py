@@ -19,7 +19,6 @@ from mcc.provision.difference import difference
 from mcc.provision.installed import templates
 from mcc.provision.look_around import installed
 from mcc.provision.script.write import script
-from mcc.provision.taken import taken
 from mcc.provision.wish import ALL, Wish
 
 
@@ -44,14 +43,11 @@ def _show(wish: Wish, stage: str, format: str) -> int:
     host = _host(wish.base)
     found = difference(wish, host)
     show_difference(wish, found, stage, host.machine.name(), format)
-    if found.foreign:
-        names = ", ".join(str(each.file.path) for each in found.foreign)
+    if found.against:
         raise SiteError(
-            f"there already, and not made by mcc for this site: {names}",
-            help=f"mcc provision --stage {stage} --import shows how to take it over; or move it away",
+            "\n".join(found.against),
+            help=f"mcc provision --stage {stage} --import shows how files are taken over; or move them away",
         )
-    if others := taken(wish, host):
-        raise SiteError("\n".join(map(str, others)), help="change the conf, or take it out of the other file")
     return 0
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from mcc.core.ownership import FolderRule
 from mcc.provision.difference import Difference
 from mcc.provision.installed import Installed, Key, keys, templates
-from mcc.provision.wish import Wish
+from mcc.provision.wish import ALL, Wish
 
 _WORDS = {"foreign": "not ours", "unknown": "?"}
 
@@ -20,21 +21,27 @@ def show_difference(wish: Wish, found: Difference, stage: str, machine: str, for
     print(f"provision {stage} -> {wish.base}, beside what {machine} has\n")
     for line in _lines(wish, found):
         print(line)
-    print(_last(found, stage), flush=True)
+    print(_last(wish, found, stage), flush=True)
 
 
 def _lines(wish: Wish, found: Difference) -> Iterator[str]:
     yield from (f"  package   {name}" for name in found.packages)
     yield from (f"  user      {name}" for name in found.users)
-    for rule, state in found.folders:
-        lists = f"  {','.join(rule.acl)}" if rule.acl and state in ("new", "changed") else ""
-        yield f"  {_word(state):<9} {rule.path}/" + (f"  {rule.mode:04o}{lists}" if state != "same" else "")
+    yield from (f"  {_word(state):<9} {rule.path}/{_rights(rule, state, wish)}" for rule, state in found.folders)
     for each in found.files:
         hint = " (only root may read it)" if each.state == "unknown" else ""
         yield f"  {_word(each.state):<9} {each.file.path}{hint}"
         yield from (f"      {line}" for line in each.diff)
+    yield from (f"  taken     {each}" for each in found.taken)
     yield from (f"  enable    {name}" for name in found.enable)
     yield from (f"  run       {text}" for text in _runs(wish, found))
+
+
+def _rights(rule: FolderRule, state: str, wish: Wish) -> str:
+    if state == "same":
+        return ""
+    does = {"written": "writes", "read": "reads", "passed": "passes"}.get(rule.use) if rule.acl else None
+    return f" ({rule.mode:04o}, {wish.service} {does})" if does and wish.service else f" ({rule.mode:04o})"
 
 
 def _word(state: str) -> str:
@@ -53,10 +60,13 @@ def _runs(wish: Wish, found: Difference) -> Iterator[str]:
             yield f"certbot, if {each.domain} has no certificate yet"
 
 
-def _last(found: Difference, stage: str) -> str:
+def _last(wish: Wish, found: Difference, stage: str) -> str:
+    if found.against:
+        return "\nnothing was changed"
     if found.nothing:
         return "\neverything is as it should be"
-    return f"\nnothing was changed; root does it with: mcc provision --stage {stage} --script | sudo sh"
+    only = "".join(f" --only {part}" for part in ALL if part in wish.parts) if wish.parts != set(ALL) else ""
+    return f"\nnothing was changed; root does it with: mcc provision --stage {stage}{only} --script | sudo sh"
 
 
 def _as_data(wish: Wish, found: Difference, stage: str) -> dict[str, object]:
@@ -71,6 +81,7 @@ def _as_data(wish: Wish, found: Difference, stage: str) -> dict[str, object]:
         "packages": list(found.packages),
         "users": list(found.users),
         "enable": list(found.enable),
+        "against": list(found.against),
         "as_it_should_be": found.nothing,
     }
 

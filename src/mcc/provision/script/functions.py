@@ -412,7 +412,8 @@ take_up_nginx() {
     reload_nginx=
     said=$(nginx -t -q 2>&1) || {
         printf '%s\n' "$said" >&2
-        stop "nginx rejects its configuration; it goes on with the one it has"
+        if [ -f "$KEEP/undo.sh" ]; then sh "$KEEP/undo.sh" >&2 && mv "$KEEP/undo.sh" "$KEEP/undone.sh"; fi
+        stop "nginx rejects its configuration; everything was put back"
     }
     systemctl -q enable nginx
     systemctl reload-or-restart nginx
