@@ -201,7 +201,7 @@ class TestOverlap:
                 assert held.poll() is None
             codes = set()
             while SKIPPED not in codes:  # until the first one has its lock
-                codes.add(subprocess.run(self.command(site), stdin=subprocess.DEVNULL).returncode)
+                codes.add(subprocess.run(self.command(site), stdin=subprocess.DEVNULL, timeout=30).returncode)
         finally:
             held.communicate()
         assert codes <= {0, SKIPPED}
