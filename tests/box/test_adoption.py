@@ -162,6 +162,37 @@ def test_and_forward_again_by_name(site: Notes) -> None:
     assert "it is live" in refused.stderr
 
 
+def test_leave_gives_the_site_back_and_the_script_goes_on(site: Notes, scripts: dict[str, Path]) -> None:
+    """No open fails; afterwards the environment is a real one, and the script deploys as it always did."""
+    links = [site.link(name) for name in ("current-api", "current-ui")]
+    plan = site.mcc("leave", "--site", site.base, "--plan", at="/")
+    assert "crontab: plain lines in the place of mcc's block" in plan.stdout
+    with opening(site, *OPENED) as opened, visitors(site) as failed:
+        done = site.mcc("leave", "--site", site.base, "--format", "jsonl", at="/")
+    assert done.code == 0, done
+    assert (opened.failures, opened.failed) == (0, [])
+    assert outside_restart(failed, events_of(done.stdout)) == []
+    assert site.version() == "2"
+    assert site.box.exec(["test", "-d", f"{site.base}/.venv", "-a", "!", "-L", f"{site.base}/.venv"]).ok
+    named = site.box.exec(["grep", "-rl", f"{site.base}/venvs", f"{site.base}/.venv/bin"], check=False)
+    assert named.stdout == ""
+    assert site.box.read(f"{site.base}/.venv/bin/uvicorn").startswith(f"#!{site.base}/.venv/bin/python")
+    assert [site.link(name) for name in ("current-api", "current-ui")] == links
+    names = {name.partition("/")[0] for name in site.facts()}
+    assert not names & {".mcc", "venvs"}
+    assert [name for name in names if name.startswith(".mcc-left-")]
+    crontab = site.box.crontab()
+    assert crontab.startswith(FOREIGN)
+    assert "mcc" not in crontab.removeprefix(FOREIGN)
+    assert crontab.count("./count_notes.sh >> ") == 1
+
+    done = run_script(site, scripts["1"], SERVICES="[notes-prod-api.service]")
+    assert done.code == 0, done
+    site.wait_for_version("1")
+    assert site.box.crontab().count("./count_notes.sh >> ") == 2
+    assert site.link("current-api") not in links
+
+
 def releases(site: Notes) -> list[dict[str, object]]:
     told = site.mcc("releases", "--site", site.base, "--format", "json", at="/")
     found: list[dict[str, object]] = json.loads(told.stdout)

@@ -652,6 +652,27 @@ class TestHardLink:
             case.files.hard_link(case.top / source, case.top / target)
 
 
+class TestExchange:
+    def test_a_folder_and_a_link_change_places(self, case: Case) -> None:
+        """Across folders, each as it is: the link keeps its text."""
+        files, top = case.files, case.top
+        files.make_folder(top / "real" / "bin")
+        files.make_folder(top / "kept")
+        files.link(top / "kept" / "one", "kept/elsewhere")
+        files.exchange(top / "real", top / "kept" / "one")
+        assert files.read_link(top / "real") == "kept/elsewhere"
+        assert files.names(top / "kept" / "one") == ["bin"]
+        files.exchange(top / "real", top / "kept" / "one")
+        assert files.names(top / "real") == ["bin"]
+
+    @pytest.mark.parametrize(("first", "second"), [("there", "missing"), ("missing", "there"), ("no/x", "there")])
+    def test_both_must_be_there(self, case: Case, first: str, second: str) -> None:
+        case.files.write(case.top / "there", b"x")
+        with raises(errno.ENOENT):
+            case.files.exchange(case.top / first, case.top / second)
+        assert case.files.names(case.top) == ["there"]
+
+
 class TestRename:
     def test_files_folders_and_links(self, case: Case) -> None:
         files, top = case.files, case.top
