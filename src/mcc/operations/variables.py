@@ -47,7 +47,7 @@ class Change:
     def masker(self) -> Masker:
         # A value such as 8000 or prod is in every second line of a log, and no secret by its name.
         long = (value for name, value in self.values.items() if is_secret_name(name) or len(value) >= _SHORT)
-        return Masker(long)
+        return Masker((*long, *(self.restart.secrets if self.restart else ())))
 
 
 @dataclass(frozen=True, slots=True)
