@@ -295,15 +295,15 @@ class TestTemplate:
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The one above all tenants, by the one that made it and failed."""
-        folder, make, taken = site.targets[0].path.parent, Path.mkdir, []
+        folder, make, taken = site.targets[0].path.parent, os.mkdir, []
 
-        def mkdir(path: Path, *words: Any, **options: Any) -> None:
-            if path == folder and not taken:
-                path.parent.rmdir()
-                taken.append(path)
-            make(path, *words, **options)
+        def mkdir(name: str, *words: Any, **options: Any) -> None:
+            if name == folder.name and not taken:
+                folder.parent.rmdir()
+                taken.append(name)
+            make(name, *words, **options)
 
-        monkeypatch.setattr(Path, "mkdir", mkdir)
+        monkeypatch.setattr(os, "mkdir", mkdir)
         SqliteDatabases().migrate(site.targets[0], files(_1=NOTES), HOW)
         assert taken
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mcc.errors import CopyFailed
 from mcc.host.sqlite.source import held
+from mcc.host.way import open_name, parent_of
 
 _POLL = 0.05
 # All bytes that SQLite locks (os_unix.c): PENDING_BYTE, then RESERVED, then the shared range.
@@ -29,17 +30,18 @@ def empty(path: str, database: Path, wait: float) -> None:
     Raises CopyFailed.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            _hold(descriptor, database, wait)
-            for suffix in ("-wal", "-shm", "-journal"):
-                # A log of the damaged database would be played into the new one.
-                with contextlib.suppress(FileNotFoundError):
-                    Path(path + suffix).unlink()
-            os.ftruncate(descriptor, 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with parent_of(Path(path)) as (folder, name):
+            descriptor = open_name(folder, name, os.O_RDWR, Path(path))
+            try:
+                _hold(descriptor, database, wait)
+                for suffix in ("-wal", "-shm", "-journal"):
+                    # A log of the damaged database would be played into the new one.
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name + suffix, dir_fd=folder)
+                os.ftruncate(descriptor, 0)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     except OSError as error:
         raise CopyFailed(
             f"{database} is damaged and cannot be replaced: {error.strerror}", help=f"ls -la {database.parent}"

@@ -6,8 +6,9 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from mcc.errors import MigrationFailed
 from mcc.host.sqlite.errors import failed
-from mcc.host.sqlite.place import Place, place_of
+from mcc.host.sqlite.place import Place, identity, is_on, place_of
 from mcc.host.sqlite.tracking import found_in, read_rows
 from mcc.model.database import Found, Tracking
 
@@ -19,9 +20,10 @@ def look(database: Path, tracking: Tracking) -> Found:
     place = place_of(database)
     if not place.size:
         return Found(place.size is not None)
+    before = identity(place.path)
     for options in ways_to_look(place):
         try:
-            return _found(place.uri(options), tracking)
+            return _found(place, options, before, tracking)
         except sqlite3.Error as error:
             reason = error
     raise failed(database, reason, wait=_WAIT, table=tracking.table) from reason
@@ -39,8 +41,10 @@ def ways_to_look(place: Place) -> list[str]:
     return ["mode=ro&immutable=1"] * quiet + ["mode=ro", "mode=rw"]
 
 
-def _found(uri: str, tracking: Tracking) -> Found:
+def _found(place: Place, options: str, before: tuple[int, int] | None, tracking: Tracking) -> Found:
+    uri = place.uri(options)
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_WAIT)) as connection:
+        _refuse_another(connection, place, before)
         try:
             return found_in(connection, tracking, read_rows(connection, tracking))
         except sqlite3.OperationalError as error:
@@ -48,6 +52,13 @@ def _found(uri: str, tracking: Tracking) -> Found:
                 raise
         connection.text_factory = _text  # slow, so only where it is needed
         return found_in(connection, tracking, read_rows(connection, tracking))
+
+
+def _refuse_another(connection: sqlite3.Connection, place: Place, before: tuple[int, int] | None) -> None:
+    """What is read must be what is there, not what a folder led to that was exchanged for a moment."""
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not is_on(connection, place, before):
+        raise MigrationFailed(f"{place.path} was moved or replaced by somebody while it was opened", help="try again")
 
 
 def _text(data: bytes) -> str:

@@ -16,7 +16,7 @@ from mcc.host.sqlite import look as sqlite_look
 from mcc.host.sqlite import sizes as sqlite_sizes
 from mcc.host.sqlite.errors import failed
 from mcc.host.sqlite.many import in_threads
-from mcc.host.sqlite.place import Place, identity, make, place_of
+from mcc.host.sqlite.place import Place, identity, is_on, make, place_of
 from mcc.host.sqlite.run import bring_forward, write_rows
 from mcc.host.sqlite.scratch import rehearse, template
 from mcc.host.sqlite.writable import connect
@@ -93,8 +93,7 @@ def _opened(database: Path, place: Place) -> Iterator[tuple[sqlite3.Connection, 
 
 def _same_file(database: Path, place: Place, before: tuple[int, int] | None, connection: sqlite3.Connection) -> None:
     """Raise MigrationFailed unless the connection is on the file that was and is at the path."""
-    opened = connection.execute("PRAGMA database_list").fetchone()[2]
-    if opened != place.path or identity(place.path) != before:
+    if not is_on(connection, place, before):
         raise MigrationFailed(
             f"{database} was moved or replaced by somebody while it was opened",
             help="see who else works on it, and deploy again",

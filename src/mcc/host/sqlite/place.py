@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mcc.errors import MigrationFailed
+from mcc.host.way import looked_at, open_name, parent_of
 
 _MOST_LINKS = 40
 _TRIES = 5
@@ -43,8 +44,8 @@ def place_of(database: Path) -> Place:
     """Follow a path to the database; raises MigrationFailed for what must not be followed.
 
     A link on the way counts only if root or this user made it: who may write to a tenant's folder
-    must not lead a deploy elsewhere. Limit: a folder that its owner exchanges for a link between
-    this look and SQLite's own open is noticed only if the link is still there when the file is held.
+    must not lead a deploy elsewhere. SQLite takes a path and no descriptor, so that its owner may exchange
+    a folder for a link in between: whoever opens the file asks :func:`is_on` before anything is written.
     """
     path, found = _followed(database)
     if found is None:
@@ -56,11 +57,34 @@ def place_of(database: Path) -> Place:
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Device and inode of what is at a path; None if nothing is."""
+    """Device and inode of what is at a path; None if nothing is, or if it is behind a stranger's link."""
     try:
-        found = os.lstat(path)
+        with looked_at(Path(path)) as found:
+            return _numbers(os.fstat(found))
     except OSError:
         return None
+
+
+def is_on(connection: sqlite3.Connection, place: Place, before: tuple[int, int] | None, ours: int = 0) -> bool:
+    """Whether a connection that has read is on the file ``before``, and that file is still at the path.
+
+    SQLite says by which path it opened the file, without links; a folder that was exchanged for a moment shows
+    in what this process has open. ``ours``: how many descriptors of the file it holds besides SQLite.
+    """
+    opened = connection.execute("PRAGMA database_list").fetchone()[2]
+    return opened == place.path and before is not None and identity(place.path) == before and _held(before) > ours
+
+
+def _held(file: tuple[int, int]) -> int:
+    """How many descriptors of a file this process has."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - many times, and names alone
+        with contextlib.suppress(OSError):  # the one that listed them
+            count += _numbers(os.stat(f"/proc/self/fd/{name}")) == file  # noqa: PTH116
+    return count
+
+
+def _numbers(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
@@ -118,8 +142,8 @@ class Made:
             with contextlib.suppress(sqlite3.Error, OSError):
                 self._discard_file(self.file)
         for folder in reversed(self.folders):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            with contextlib.suppress(OSError), parent_of(folder) as (above, name):
+                os.rmdir(name, dir_fd=above)
 
     def _discard_file(self, file: tuple[int, int]) -> None:
         uri = Place(self.path, 0).uri("mode=rw")
@@ -130,9 +154,14 @@ class Made:
             # In memory: the disk may be full, and to begin on an empty file is to write its first page.
             connection.execute("PRAGMA journal_mode=MEMORY").close()
             connection.execute("BEGIN EXCLUSIVE")
-            if identity(self.path) == file and not connection.execute(_THINGS).fetchone()[0]:
-                Path(self.path).unlink()
+            if not connection.execute(_THINGS).fetchone()[0]:
+                self._unlink(file)
             connection.execute("ROLLBACK")
+
+    def _unlink(self, file: tuple[int, int]) -> None:
+        with parent_of(Path(self.path)) as (above, name):
+            if _numbers(os.stat(name, dir_fd=above, follow_symlinks=False)) == file:
+                os.unlink(name, dir_fd=above)
 
 
 def make(place: Place) -> Made:
@@ -161,13 +190,11 @@ def make_folders(folder: Path, made: list[Path]) -> None:
     A tenant that fails beside us may take the one above away again, which it had made.
     """
     for left in reversed(range(_TRIES)):
-        if folder.is_dir():
+        if _is_folder(folder):
             return
         try:
             make_folders(folder.parent, made)
-            folder.mkdir()
-            made.append(folder)
-            allow_group(folder, _FOLDER_MODE)
+            _make_folder(folder, made)
         except FileExistsError:  # somebody else was faster
             return
         except FileNotFoundError:
@@ -177,9 +204,29 @@ def make_folders(folder: Path, made: list[Path]) -> None:
             return
 
 
+def _is_folder(folder: Path) -> bool:
+    try:
+        with looked_at(folder) as found:
+            return stat.S_ISDIR(os.fstat(found).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    with parent_of(folder) as (above, name):
+        os.mkdir(name, dir_fd=above)
+        made.append(folder)
+        descriptor = open_name(above, name, os.O_RDONLY | os.O_DIRECTORY, folder)
+    try:
+        allow_group(Path(f"/proc/self/fd/{descriptor}"), _FOLDER_MODE)
+    finally:
+        os.close(descriptor)
+
+
 def _make_file(path: str, made: Made) -> None:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
+        with parent_of(Path(path)) as (above, name):
+            descriptor = open_name(above, name, os.O_RDWR | os.O_CREAT | os.O_EXCL, Path(path), _FILE_MODE)
     except FileExistsError:
         return
     try:

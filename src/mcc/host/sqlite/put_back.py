@@ -17,7 +17,7 @@ from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.copies.files import temporary, unpack
 from mcc.host.sqlite.contents import check, reader
 from mcc.host.sqlite.damage import empty, is_damage
-from mcc.host.sqlite.place import Made, Place, identity, make, place_of
+from mcc.host.sqlite.place import Made, Place, identity, is_on, make, place_of
 from mcc.host.sqlite.source import held
 from mcc.host.sqlite.writable import connect
 from mcc.model.database import Contents
@@ -76,7 +76,7 @@ def _opened(there: Place, database: Path) -> Iterator[sqlite3.Connection]:
     connection = connect(there)
     with contextlib.closing(connection):
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if identity(there.path) != before:
+        if not is_on(connection, there, before):
             raise CopyFailed(f"{database} was moved or replaced by somebody while it was opened", help="try again")
         yield connection
 

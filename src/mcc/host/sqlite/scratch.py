@@ -15,6 +15,7 @@ from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.sqlite.copies import SqliteCopies
 from mcc.host.sqlite.place import allow_group, make_folders, place_of
 from mcc.host.sqlite.run import bring_forward
+from mcc.host.way import opened_folder, parent_of
 from mcc.model.database import How, SqliteDatabase
 from mcc.model.migration import Migration
 
@@ -57,8 +58,8 @@ class Template:
         except OSError:
             # Whatever it is: the ordinary way does it, or says it.
             for folder in reversed(folders):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+                with contextlib.suppress(OSError), parent_of(folder) as (above, name):
+                    os.rmdir(name, dir_fd=above)
             return False
         return True
 
@@ -110,20 +111,15 @@ def _folder(scratch: Path) -> Iterator[Path]:
 
 
 def _link_copy(source: Path, path: Path) -> None:
-    descriptor = os.open(path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, _FILE_MODE)
-    with os.fdopen(descriptor, "wb") as target, source.open("rb") as data:
-        shutil.copyfileobj(data, target)
-        target.flush()
-        allow_group(Path(f"/proc/self/fd/{descriptor}"), _FILE_MODE)
-        os.fsync(descriptor)
-        # With a folder's descriptor Python calls linkat(2), which can follow; without one link(2), which does not.
-        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with opened_folder(path.parent, follow=False) as folder:
+        descriptor = os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, _FILE_MODE, dir_fd=folder)
+        with os.fdopen(descriptor, "wb") as target, source.open("rb") as data:
+            shutil.copyfileobj(data, target)
+            target.flush()
+            allow_group(Path(f"/proc/self/fd/{descriptor}"), _FILE_MODE)
+            os.fsync(descriptor)
+            # With folders' descriptors Python calls linkat(2), which can follow; without them link(2), which does not.
+            os.link(
+                f"/proc/self/fd/{descriptor}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True
+            )
+        os.fsync(folder)

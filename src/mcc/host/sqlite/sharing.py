@@ -12,6 +12,9 @@ import contextlib
 import os
 import stat
 import struct
+from pathlib import Path
+
+from mcc.host.way import open_name, parent_of
 
 _ACL = "system.posix_acl_access"
 _SIDES = ("-wal", "-shm", "-journal")
@@ -23,21 +26,25 @@ _READ_WRITE = 6
 
 def share_side_files(path: str) -> None:
     """Let the owner of the database at ``path`` write the side files that are ours; never raises."""
-    with contextlib.suppress(OSError):
-        owner = os.lstat(path).st_uid
+    with contextlib.suppress(OSError), parent_of(Path(path)) as (folder, name):
+        owner = os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid
         if owner != os.geteuid():
             for side in _SIDES:
                 with contextlib.suppress(OSError):
-                    _share(path + side, owner)
+                    # O_PATH: closing any other descriptor would let go of SQLite's locks on the file (fcntl(2)).
+                    descriptor = open_name(folder, name + side, os.O_PATH, Path(path + side))
+                    try:
+                        _share(descriptor, owner)
+                    finally:
+                        os.close(descriptor)
 
 
-def _share(path: str, user: int) -> None:
-    # By its path: closing a descriptor of the file would let go of SQLite's locks on it (fcntl(2)). A second
-    # name is not ours to open up: the service may write this folder.
-    found = os.lstat(path)
+def _share(descriptor: int, user: int) -> None:
+    # A second name is not ours to open up: the service may write this folder.
+    found, path = os.fstat(descriptor), f"/proc/self/fd/{descriptor}"
     if found.st_uid != os.geteuid() or found.st_nlink != 1 or not stat.S_ISREG(found.st_mode):
         return
-    if _ACL in os.listxattr(path, follow_symlinks=False):
+    if _ACL in os.listxattr(path):
         return  # done already, or given by the folder (OWNERSHIP: acl)
     group, other = (found.st_mode >> 3) & 7, found.st_mode & 7
     entries = (
@@ -48,4 +55,4 @@ def _share(path: str, user: int) -> None:
         (_OTHER, other, _NOBODY),
     )
     data = struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-    os.setxattr(path, _ACL, data, follow_symlinks=False)
+    os.setxattr(path, _ACL, data)

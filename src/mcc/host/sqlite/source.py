@@ -27,7 +27,8 @@ from pathlib import Path
 
 from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.copies.files import disk_error, temporary
-from mcc.host.sqlite.place import Place, place_of
+from mcc.host.sqlite.place import Place, is_on, place_of
+from mcc.host.way import open_name, parent_of
 
 _POLL = 0.05
 _SETTLED = 0.1  # seconds; the times of a file are no finer than a clock tick of the kernel
@@ -88,11 +89,16 @@ def opened(database: Path, aside: Path, deadline: float) -> Iterator[Source]:
 
 def _descriptor(place: Place, database: Path) -> int:
     try:
-        return os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        return _open(place.path)
     except OSError as error:
         raise CopyFailed(
             f"{database} cannot be opened: {error.strerror}", help=f"look at owner and mode: ls -la {database.parent}"
         ) from error
+
+
+def _open(path: str) -> int:
+    with parent_of(Path(path)) as (folder, name):
+        return open_name(folder, name, os.O_RDONLY | os.O_NONBLOCK, Path(path))
 
 
 def held(database: Path, seconds: float) -> CopyFailed:
@@ -164,7 +170,7 @@ def _live(opening: _Opening, wal: bool) -> Iterator[Source]:
             opening.hold()
             yield stack.enter_context(_repaired(opening))
             return
-        _check_same(opening)
+        _check_same(opening, connection)
         yield Source(connection, wal, False, page_size)
 
 
@@ -172,10 +178,10 @@ def _name(error: sqlite3.Error) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-def _check_same(opening: _Opening) -> None:
-    """What is at the path is what was opened: no one has exchanged it."""
-    ours, now = os.fstat(opening.descriptor), Path(opening.place.path).lstat()
-    if (ours.st_dev, ours.st_ino) != (now.st_dev, now.st_ino):
+def _check_same(opening: _Opening, connection: sqlite3.Connection) -> None:
+    """What is at the path is what was opened, by us and by SQLite: no one has exchanged it."""
+    ours = os.fstat(opening.descriptor)
+    if not is_on(connection, opening.place, (ours.st_dev, ours.st_ino), ours=1):
         raise Changed(f"{opening.database} was moved or replaced by somebody while it was opened")
 
 
@@ -185,7 +191,9 @@ def _quiet(opening: _Opening) -> Iterator[Source]:
     before = _settled(place.path)
     try:
         with _connected(place, "mode=ro&immutable=1") as connection:
-            yield Source(connection, True, True, opening.first_read(connection))
+            page_size = opening.first_read(connection)
+            _check_same(opening, connection)
+            yield Source(connection, True, True, page_size)
     finally:
         if _state(place.path) != before:
             raise Changed(f"{place.path} was written to")
@@ -227,8 +235,7 @@ def _repaired(opening: _Opening) -> Iterator[Source]:
 
 
 def _copy_raw(source: str, target: Path) -> None:
-    read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(read, "rb") as plain:
+    with os.fdopen(_open(source), "rb") as plain:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(write, "wb") as copy:
             shutil.copyfileobj(plain, copy, 1 << 20)
