@@ -32,7 +32,7 @@ STEPS = st.one_of(
     st.tuples(st.just("make_folder"), PATHS, MODES),
     st.tuples(st.sampled_from(["write", "append"]), PATHS, DATA, MODES),
     st.tuples(st.just("link"), PATHS, TARGETS),
-    st.tuples(st.sampled_from(["hard_link", "rename", "copy_file", "copy_tree"]), PATHS, PATHS),
+    st.tuples(st.sampled_from(["hard_link", "rename", "exchange", "copy_file", "copy_tree"]), PATHS, PATHS),
     st.tuples(st.just("chmod"), PATHS, MODES),
     st.tuples(st.sampled_from(["remove", "remove_tree", "sync"]), PATHS),
 )
@@ -41,7 +41,7 @@ STEPS = st.one_of(
 def ask(files: Files, top: Path, step: Step) -> object:
     """What came of one step: its result, or the number of its error."""
     name, *words = step
-    two_paths = name in ("hard_link", "rename", "copy_file", "copy_tree")
+    two_paths = name in ("hard_link", "rename", "exchange", "copy_file", "copy_tree")
     paths = [top / word for word in words[: 2 if two_paths else 1]]
     rest = [word.replace("{top}", str(top)) if isinstance(word, str) else word for word in words[len(paths) :]]
     method: Callable[..., Any] = getattr(files, name)

@@ -206,7 +206,10 @@ class FakeFiles:
         two, two_name, other = self.tree.find(str(second), self.who, False)
         if node is None or other is None:
             raise error(errno.ENOENT, str(first))
-        if not self.tree.can_exchange:
+        within = any(below is two for below in self.tree.nodes(node)) or any(
+            below is one for below in self.tree.nodes(other)
+        )
+        if not self.tree.can_exchange or within:
             raise error(errno.EINVAL, str(first))
         self._check_writable(one, first)
         self._check_writable(two, second)
