@@ -304,6 +304,22 @@ def test_what_a_service_makes_after_a_reboot_is_not_put_beside_the_old_database(
     assert difference(one.before, died.everything()) == []
 
 
+def test_services_that_a_reboot_has_started_are_stopped_before_files_come_back() -> None:
+    one = case("good")
+    at = 1 + next(n for n, (what, _) in enumerate(one.done.world.process.trace) if what == "sqlite.migrate: committed")
+    died = one.scene.fork(kill_at=at)
+    with pytest.raises(Killed):
+        died.reset()
+    died.world.power_cut()
+    assert all(died.world.serving().values())
+    revived(died)
+    trace = died.world.process.trace
+    stopped = max(n for n, (what, _) in enumerate(trace) if what == "services.stop")
+    back = min(n for n, (what, path) in enumerate(trace) if "/domains/" in path)
+    assert stopped < back
+    one.check(died, "after the reboot")
+
+
 # ---- what is refused
 
 
