@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from mcc.errors import ConfigError, StepError
 from mcc.host.commands import RealCommands
 from mcc.host.hooks.project import RealHooks
 from mcc.model.conf import Conf, Server, Services
+from mcc.model.database import SqliteDatabase
 from mcc.model.hooks import HookCall, ProjectCode
 from mcc.runs.hooks import context_file
+from postgres_cluster import Fresh
 
 SECRET = "much-secret"
 HEAD = "from mcc import App, Context\n\napp = App()\n\n"
@@ -44,21 +48,26 @@ BAD = {
     "async": (f'@app.after("own")\nasync {F}', r"^mcc_deploy.py:5: f is no plain function \(def, without async"),
     "syntax": ('@app.after("own")\ndef f(context):\nx = 1', r"^mcc_deploy.py:7: IndentationError: expected an ind"),
     "a failing import": (
-        "import nothing_so_named", r"^mcc_deploy.py:5: ModuleNotFoundError: .*\(the line: import nothing_so_named\)$",
+        "import nothing_so_named",
+        r"^mcc_deploy.py:5: ModuleNotFoundError: .*\(the line: import nothing_so_named; .* is for context.run\)$",
     ),
-    "a name that is none": ("x = none_such + 1", r"^mcc_deploy.py:5: NameError: .* \(the line: x = none_such \+ 1\)$"),
+    "a name that is none": ("x = app.stage + none", r"^mcc_deploy.py:5: NameError: .* \(the line: x = app.stage \+ n"),
     "an error in a file beside it": (
         "import mcc_deploy_bad", r"^mcc_deploy_bad.py:2: ZeroDivisionError: division by zero \(the line: x = 1 / 0\)$",
     ),
     "an end": (
-        "raise SystemExit(3)",
+        "import re; raise SystemExit(3)",
         r"^mcc_deploy.py:5: it ended itself while it was read \(SystemExit: 3\) \(.*put what deploys behind if ",
     ),
-    "no App": ("del app", r"^mcc_deploy.py: mcc_deploy.py imports mcc and has no App: app = App\(\) makes the one"),
-    "two Apps": ("other = App()", r"^mcc_deploy.py: mcc_deploy.py imports mcc and has 2 Apps"),
-    "a file outside": ("app = App(files=['../x'])", r"^mcc_deploy.py:5: files: found '../x' \(allowed: names beside"),
-    "one name for a list": ("app = App(files='x')", r"^mcc_deploy.py:5: files: found 'x' \(allowed: a list of names"),
-    "a missing file": ("app = App(files=['x.sql'])", r"^mcc_deploy.py: files: there is no x.sql beside it \(copy it"),
+    "what is left behind": (
+        "import shared.text",
+        r"^mcc_deploy.py: it imports shared/text.py, which is not kept with it \(name all that it needs: App\(files=",
+    ),
+    "no App": ("import re; del app", r"^mcc_deploy.py: mcc_deploy.py imports mcc and has no App: app = App\(\)"),
+    "two Apps": ("import re; other = App()", r"^mcc_deploy.py: mcc_deploy.py imports mcc and has 2 Apps"),
+    "a file outside": ("import re; app = App(files=['../x'])", r"^mcc_deploy.py:5: files: found '../x' \(allow"),
+    "one name for a list": ("import re; app = App(files='x')", r"^mcc_deploy.py:5: files: found 'x' \(allow"),
+    "a missing file": ("import re; app = App(files=['x.sql'])", r"^mcc_deploy.py: files: there is no x.sql beside it"),
     "gone without a word": (
         "import os; print('last words', flush=True); os._exit(7)",
         r"^mcc_deploy.py: it ended itself while it was read \(exit code 7\) \(last words\)$",
@@ -89,15 +98,18 @@ def read(folder: Path) -> ProjectCode:
 def test_what_is_wrong_with_the_file_is_said_with_its_line(what: str, tmp_path: Path) -> None:
     text, message = BAD[what]
     (tmp_path / "mcc_deploy_bad.py").write_text("\nx = 1 / 0\n")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/text.py").write_text("")
     with pytest.raises(ConfigError) as caught:
         hooks().read(write(tmp_path, text))
     assert re.search(message, caught.value.message), caught.value.message
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mcc_deploy.py", "mcc_deploy_bad.py"]
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert found == ["mcc_deploy.py", "mcc_deploy_bad.py", "shared", "shared/text.py"]
 
 
 def test_it_is_read_once(tmp_path: Path) -> None:
     port = hooks()
-    write(tmp_path, f"open({str(tmp_path / 'count')!r}, 'a').write('x')")
+    write(tmp_path, f"import re; open({str(tmp_path / 'count')!r}, 'a').write('x')")
     assert port.read(tmp_path) is port.read(tmp_path)
     assert (tmp_path / "count").read_text() == "x"
 
@@ -112,6 +124,12 @@ def test_one_function_may_stand_at_two_places_and_an_undo_may_follow_it(tmp_path
     text = f'@app.before("own")\n@app.after("smoke", timeout=7)\n{F}\n@f.undo\ndef g(context): ...'
     found = [(hook.key, hook.line, hook.timeout, hook.undo) for hook in read(write(tmp_path, text)).hooks]
     assert found == [("after smoke: f", 6, 7.0, True), ("before own: f", 5, 600.0, True)]
+
+
+def test_a_file_that_can_say_no_hooks_is_not_run_for_them(tmp_path: Path) -> None:
+    """As the example's: a deploy is no slower for it."""
+    write(tmp_path, "undefined_name\nif __name__ == '__main__':\n    app()")
+    assert read(tmp_path) == ProjectCode()
 
 
 @pytest.mark.parametrize(("text", "ours"), [
@@ -222,3 +240,24 @@ def test_variables_of_the_site_reach_a_program_and_those_of_mcc_do_not(
     said: list[str] = []
     run(call(tmp_path, body), said)
     assert said == ["dark blue 2 none"]
+
+
+def test_a_database_is_opened_as_the_conf_has_it(tmp_path: Path, postgres: Fresh) -> None:
+    """PostgreSQL with the tenant's schema in front; what is written there is there."""
+    asked = call(tmp_path, """
+    for database in context.databases:
+        connection = database.open()
+        with connection.cursor() if database.schema else connection as work:
+            work.execute("CREATE TABLE made (a integer)")
+        connection.commit()
+        connection.close()
+    return {"names": [database.name for database in context.databases]}""")
+    targets = (postgres.target('T 1"', name='T 1"'), SqliteDatabase("data.db", tmp_path / "data.db"))
+    postgres.run('CREATE SCHEMA "T 1"""')
+    conf = Conf(tmp_path, Server(tmp_path), services=Services("none"))
+    (told,) = context_file(conf, "prod", {}, tmp_path, targets, None, None, None).values()
+    asked.context.write_bytes(told)
+    assert run(asked) == {"names": ['T 1"', "data.db"]}
+    assert postgres.run("SELECT schemaname FROM pg_tables WHERE tablename = 'made'") == [('T 1"',)]
+    with closing(sqlite3.connect(tmp_path / "data.db")) as database:
+        assert database.execute("SELECT count(*) FROM made").fetchone() == (0,)

@@ -38,12 +38,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 def uses_mcc(source: bytes) -> bool:
     """Whether a ``mcc_deploy.py`` imports mcc; one that does not is a script of the project's own. Nothing is run."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the project's own text; whoever runs it hears of it
-            tree = ast.parse(source)
+        nodes = _nodes(source)
     except (SyntaxError, ValueError):
         return _IMPORTS.search(source) is not None
-    return any(_imports_mcc(node) for node in ast.walk(tree))
+    return any(_imports_mcc(node) for node in nodes)
+
+
+def says_hooks(source: bytes) -> bool:
+    """Whether a ``mcc_deploy.py`` that uses mcc may say hooks; if not, nobody has to run it to know that.
+
+    It may if it names a decorator, or imports what may do so for it. One that is no Python may: who runs it says why.
+    """
+    try:
+        nodes = _nodes(source)
+    except (SyntaxError, ValueError):
+        return True
+    imports = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+    named = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return bool(named & {"before", "after", "stage"}) or not all(map(_is_plain, imports))
+
+
+def _nodes(source: bytes) -> list[ast.AST]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the project's own text; whoever runs it hears of it
+        return list(ast.walk(ast.parse(source)))
+
+
+def _is_plain(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.level == 0 and node.module in ("mcc", "__future__")
 
 
 def _imports_mcc(node: ast.AST) -> bool:

@@ -182,7 +182,7 @@ def _own_step(s: Situation) -> Own:
 
 def _may_be_new(s: Situation) -> tuple[Path, ...]:
     """A project's own step may make ``data/``, for which no right was asked while it was not there."""
-    return (s.site.data,) if s.code else ()
+    return (s.site.data,) if s.code and s.code.around_steps else ()
 
 
 def owned_paths(s: Situation) -> tuple[Path, ...]:

@@ -81,7 +81,7 @@ def _read(folder: Path) -> dict[str, Any]:
         return {"problems": [asdict(Problem(FILE, 0, "", str(wrong)))]}
     except BaseException as error:
         return {"problems": [asdict(_as_problem(error, folder))]}
-    problems = registry.problems(folder) or _missing(registry, folder)
+    problems = registry.problems(folder) or (*_missing(registry, folder), *_left_behind(registry, folder))
     if problems:
         return {"problems": [asdict(problem) for problem in problems]}
     hooks = registry.hooks(folder)
@@ -98,6 +98,8 @@ def _as_problem(error: BaseException, folder: Path) -> Problem:
     ended = isinstance(error, SystemExit)
     message = f"it ended itself while it was read ({what.message})" if ended else what.message
     way_out = 'put what deploys behind if __name__ == "__main__":' if ended else what.help
+    if isinstance(error, ModuleNotFoundError):
+        way_out = "mcc's own Python reads this file; what needs the application's packages is for context.run"
     line = f"the line: {what.source}" if what.source else ""
     return Problem(what.file, what.line, "", message, "; ".join(filter(None, (line, way_out))))
 
@@ -106,6 +108,20 @@ def _missing(registry: Registry, folder: Path) -> tuple[Problem, ...]:
     return tuple(
         Problem(FILE, 0, "", f"files: there is no {name} beside it", "copy it into the output when building")
         for name in registry.files or () if not (folder / name).exists()
+    )  # fmt: skip
+
+
+def _left_behind(registry: Registry, folder: Path) -> tuple[Problem, ...]:
+    """What was imported from the output and would not be there when a hook runs."""
+    kept = [folder / name for name in _files(registry, folder)]
+    loaded = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    here = sorted(path for path in loaded if path.is_relative_to(folder) and not path.is_relative_to(folder / ".venv"))
+    return tuple(
+        Problem(
+            FILE, 0, "", f"it imports {path.relative_to(folder)}, which is not kept with it",
+            "name all that it needs: App(files=[...]); or run code of the release by context.run",
+        )
+        for path in here if not any(path.is_relative_to(each) for each in kept)
     )  # fmt: skip
 
 

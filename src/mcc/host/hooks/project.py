@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcc.core.hooks import FILE, uses_mcc
+from mcc.core.hooks import FILE, says_hooks, uses_mcc
 from mcc.core.masking import Masker
 from mcc.errors import CommandFailed, ConfigError, StepError
 from mcc.host.ports import Commands, Completed
@@ -31,9 +31,7 @@ class RealHooks:
 
     def read(self, folder: Path) -> ProjectCode | None:
         if folder not in self._known:
-            file = folder / FILE
-            ours = file.is_file() and uses_mcc(file.read_bytes())
-            self._known[folder] = self._read(folder) if ours else None
+            self._known[folder] = self._look(folder)
         return self._known[folder]
 
     def run(self, call: HookCall, undo: bool, on_line: Callable[[str], None]) -> Mapping[str, Any]:
@@ -50,6 +48,13 @@ class RealHooks:
             raise _late(call.hook, undo, error, masker) from None
         facts: Mapping[str, Any] = masker.mask_data(_facts(call.hook, undo, answer, done, masker))
         return facts
+
+    def _look(self, folder: Path) -> ProjectCode | None:
+        file = folder / FILE
+        source = file.read_bytes() if file.is_file() else b""
+        if not uses_mcc(source):
+            return None
+        return self._read(folder) if says_hooks(source) else ProjectCode()
 
     def _read(self, folder: Path) -> ProjectCode:
         try:
