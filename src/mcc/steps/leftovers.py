@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcc.errors import StepError
 from mcc.host.ports import Host
 from mcc.host.temporaries import sweep
 from mcc.model.plan import Facts, Seen
@@ -12,7 +13,10 @@ from mcc.model.plan import Facts, Seen
 
 @dataclass(frozen=True, slots=True)
 class RemoveLeftovers:
-    """Remove folders that nobody needs (old tools, kept files without their run) and temporary names."""
+    """Remove folders that nobody needs (old tools, kept files without their run) and temporary names.
+
+    One that another user has closed does not keep the others.
+    """
 
     folders: tuple[Path, ...]
     swept: tuple[Path, ...]
@@ -21,10 +25,17 @@ class RemoveLeftovers:
         return {}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        for folder in self.folders:
-            host.files.remove_tree(folder)
         for folder in self.swept:
             sweep(host.files, folder)
+        failed: dict[Path, OSError] = {}
+        for folder in self.folders:
+            try:
+                host.files.remove_tree(folder)
+            except PermissionError as error:
+                failed[folder] = error
+        if failed:
+            first, help = next(iter(failed.values())), f"as root: rm -r {' '.join(map(str, failed))}"
+            raise StepError(f"{first.filename} cannot be removed: {first.strerror}", help=help) from first
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
