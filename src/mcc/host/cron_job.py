@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mcc.core.installed_jobs import CronCall
 from mcc.errors import CommandFailed
+from mcc.host.way import open_regular
 
 _TICK = 0.1
 _CHUNK = 1 << 16
@@ -96,7 +97,8 @@ class _Growth:
         if self._path is None or (size := self._size()) == self._at:
             return
         self._at = min(self._at, size) if size > self._at else 0
-        with contextlib.suppress(OSError), self._path.open("rb") as stream:
+        # Not through a link of the service's user, who may write in logs/.
+        with contextlib.suppress(OSError), os.fdopen(open_regular(self._path), "rb") as stream:
             stream.seek(self._at)
             while data := stream.read(_CHUNK):
                 self._at += len(data)

@@ -268,10 +268,12 @@ class _Elsewhere(_OnThisMachine):
 
 def _text(path: Path, place: str) -> str:
     """The text of a small file. Raises Unfit."""
+    from mcc.host.way import open_regular
+
     try:
         if path.exists() and not path.is_file():
             raise Unfit(f"found {place}, but {path} is no file")
-        with path.open("rb") as stream:
+        with os.fdopen(open_regular(path), "rb") as stream:  # not through a link that came since
             data = stream.read(_MAX_SECRET + 1)
         if len(data) > _MAX_SECRET:
             raise Unfit(f"found {place}, but {path} is larger than {_MAX_SECRET // 1024} KiB")
