@@ -24,10 +24,7 @@ def http(scene: Scene) -> Iterator[Finding]:
             "http.maintenance", str(scene.site.maintenance_switch), message, "mcc maintenance off, when it is over"
         )
         return
-    found = list(each_at_once(lambda url: _ask(scene, url), smoke_urls(scene.conf)))
-    yield from found
-    if found and not any(each.level != "ok" for each in found):
-        return
+    yield from each_at_once(lambda url: _ask(scene, url), smoke_urls(scene.conf))
 
 
 def _ask(scene: Scene, url: str) -> list[Finding]:
