@@ -16,6 +16,7 @@ from box.harness import DEPLOY_USER, Boxes
 from box.notes import Notes, Outputs
 from box.scripted import allow, by_hand, opening, run_script, with_script
 
+QUICK = {"STABLE_FOR": "0.5"}
 OPENED = ("current-api/api/main.py", "current-ui/index.html", ".venv/pyvenv.cfg", ".venv/bin/uvicorn")
 FOREIGN = "MAILTO=me\n# a % of mine\n\n*/5 * * * *   cd /srv && ./count_notes.sh  # not ours\n"
 
@@ -99,7 +100,7 @@ def test_the_site_is_as_scripts_leave_them(site: Notes) -> None:
 def test_a_first_deploy_that_fails_gives_the_scripts_site_back(site: Notes, outputs: Outputs) -> None:
     before, crontab = without_bytecode(site.facts(".mcc")), site.box.crontab()
     with opening(site, *OPENED) as opened:
-        failed = site.deploy(outputs("v2", "answers-500"), START_TIMEOUT="4")
+        failed = site.deploy(outputs("v2", "does-not-start"), **QUICK)
     assert failed.code == 1, failed
     assert (opened.failures, opened.failed) == (0, [])
     assert without_bytecode(site.facts(".mcc")) == before
@@ -112,7 +113,7 @@ def test_the_first_deploy_takes_it_over_and_nobody_notices(site: Notes, outputs:
     """No open fails, and no request but those of the restart."""
     environment, release = site.box.tree(f"{site.base}/.venv"), site.link("current-api").rpartition("/")[2]
     with opening(site, *OPENED) as opened, visitors(site) as failed:
-        done = site.deploy(outputs("v2"), "--format", "jsonl")
+        done = site.deploy(outputs("v2"), "--format", "jsonl", **QUICK)
     assert done.code == 0, done
     assert (opened.failures, opened.failed) == (0, [])
     assert opened.opens > 10_000
@@ -191,6 +192,44 @@ def test_leave_gives_the_site_back_and_the_script_goes_on(site: Notes, scripts: 
     site.wait_for_version("1")
     assert site.box.crontab().count("./count_notes.sh >> ") == 2
     assert site.link("current-api") not in links
+
+
+def test_mcc_the_script_mcc_and_back_again(live: Notes, outputs: Outputs, scripts: dict[str, Path]) -> None:
+    """Each works after the other. What the script has changed is said; the environment that it synced into and opened
+    to the service is used by nobody again, also not when its own release is gone back to."""
+    allow(live)
+    lines = f"{FOREIGN}{live.box.crontab()}# last\n@daily true\n"
+    live.box.exec(["crontab", "-"], DEPLOY_USER, stdin=lines)
+    crontab, environment, first = live.box.crontab(), live.link(".venv"), live.link("current-api")
+    done = run_script(live, scripts["2"], SERVICES="[notes-prod-api.service]")
+    assert done.code == 0, done
+    live.wait_for_version("2")
+    by_script = live.link("current-api").rpartition("/")[2]
+    changes = " / ".join(live.status()["changes"])
+    assert f"current-api was changed by someone else: it is {live.base}/api/{by_script}, and " in changes
+    assert f"{environment} was changed since it was built: it is not used again" in changes
+    assert "the crontab has jobs of this site a second time" in changes
+
+    again = live.deploy(outputs(), **QUICK)
+    assert again.code == 0, again
+    assert f"{by_script} is live and not by mcc: it is adopted" in again.stdout
+    live.wait_for_version("1")
+    assert live.box.crontab() == crontab
+    assert live.link(".venv") != environment
+    assert live.post("after both") == 201
+
+    with opening(live, *OPENED) as opened:
+        back = live.mcc("rollback", "--stage", "prod")
+    assert back.code == 0, back
+    assert (opened.failures, opened.failed) == (0, [])
+    live.wait_for_version("2")
+    assert live.link("current-api") == f"api/{by_script}"
+    assert live.link(".venv") != environment
+    as_service = ["setpriv", "--reuid=www-data", "--regid=stenvala", "--clear-groups"]
+    writable = ["find", f"{live.base}/{live.link('.venv')}", "!", "-type", "l", "-writable"]
+    assert live.box.exec([*as_service, *writable], cwd="/").stdout == ""
+    assert live.status()["changes"] == []
+    assert first.removeprefix("api/") in live.status()["can_go_back_to"]
 
 
 def releases(site: Notes) -> list[dict[str, object]]:
