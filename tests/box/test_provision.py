@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from box.harness import CERTIFICATE, DEPLOY_USER, Box, Boxes, Result
+from box.harness import CERTIFICATE, DEPLOY_USER, Box, Boxes, Result, until
 from box.layers import CHECKOUT, build_wheel
 from box.notes import DOMAINS, Notes, Outputs, guardian, reach, runner
 
@@ -191,6 +191,13 @@ def fresh(module_boxes: Boxes) -> Server:
     return server
 
 
+def clear(box: Box) -> None:
+    """A site that was set up by hand is gone."""
+    box.exec("systemctl -q disable notes-prod-api notes-prod-worker", check=False)
+    box.exec("rm -rf /etc/systemd/system/notes-prod-* /etc/nginx/sites-*/notes-prod /etc/sudoers.d/*notes-prod")
+    box.exec("rm -rf /srv/notes/mcc /var/backups/mcc /etc/sudoers.d/box; systemctl daemon-reload")
+
+
 PARTS = [word for part in ("folders", "sudoers", "units", "nginx", "recovery") for word in ("--only", part)]
 """All but logrotate, which this box does not have."""
 
@@ -257,30 +264,123 @@ def test_all_that_speaks_against_it_is_said_at_once(fresh: Server) -> None:
 def test_undo_puts_everything_back(fresh: Server) -> None:
     """Files, links, what starts at boot, folders with their access lists; also of what was there before."""
     box = fresh.box
-    box.exec("mkdir -p live/notes-prod/logs; echo kept >live/notes-prod/logs/old.log", DEPLOY_USER)
-    lists = f"getfacl -pR {SITE} /home/stenvala; ls /etc/systemd/system/*.wants"
-    before, facts = fresh.everything(), box.exec(lists).stdout
-    done = fresh.provision(*PARTS)
+    box.exec("mkdir -p live/notes-prod/logs; echo kept >live/notes-prod/logs/old.log; chmod 700 .", DEPLOY_USER)
+    try:
+        before, undo = as_it_is(fresh), undo_of(fresh.provision(*PARTS))
+        assert as_it_is(fresh) != before
+        box.exec(f"cd {SITE} && touch logs/new.log", "www-data")  # it gets through a closed home, for this alone
+        assert not box.exec(["ls", "/home/stenvala"], "www-data", check=False).ok
+        box.exec(f"rm {SITE}/logs/new.log")
+        back = box.exec(undo, check=False)
+        assert back.stdout.endswith("as it was before\n"), back
+        assert as_it_is(fresh) == before
+    finally:
+        box.exec(f"chmod 755 /home/stenvala; rm -rf {SITE} /var/backups/mcc")
+
+
+def test_what_a_killed_run_has_done_can_be_taken_back_or_finished(fresh: Server) -> None:
+    box, script = fresh.box, fresh.script(*PARTS)
+    before = as_it_is(fresh)
+    middle = script.index("    place /etc/nginx/sites-available")
+    killed = fresh.run(f"{script[:middle]}    kill -9 $$\n{script[middle:]}")
+    assert killed.code != 0
+    assert as_it_is(fresh) != before
+    (undo,) = box.exec("ls /var/backups/mcc/notes-prod/*/undo.sh").stdout.splitlines()
+    box.exec(["sh", undo])
+    box.exec("rm -r /etc/.mcc-provision.*")  # the next run does that
+    assert as_it_is(fresh) == before
+    fresh.run(f"{script[:middle]}    kill -9 $$\n{script[middle:]}")
+    finished = fresh.run(script)
+    assert finished.ok, finished
+    assert fresh.run(script).stdout.endswith("everything is as it should be\n")
+    assert not [name for name in box.tree("/etc") if ".mcc" in name]
+    for kept in reversed(box.exec("ls -d /var/backups/mcc/notes-prod/*").stdout.split()):
+        box.exec(["sh", f"{kept}/undo.sh"])
+    assert as_it_is(fresh) == before
+    box.exec("rm -r /var/backups/mcc")
+
+
+def as_it_is(server: Server) -> tuple[dict[str, str], dict[str, str], str]:
+    """All that provision may touch, but for what it keeps."""
+    lists = "getfacl -pR /home/stenvala; ls /etc/systemd/system/*.wants"
+    return server.box.tree("/etc"), server.box.tree("/home"), server.box.exec(lists).stdout
+
+
+def undo_of(done: Result) -> str:
     assert done.ok, done
-    assert fresh.everything() != before
     (undo,) = re.findall(r"the way back: (sh \S+)\n", done.stdout)
-    back = box.exec(undo, check=False)
-    assert back.stdout.endswith("as it was before\n"), back
-    after = fresh.everything()
-    assert {name for name in after["/var/backups"] if not name.startswith("mcc")} == set(before["/var/backups"])
-    assert (after["/etc"], after["/home"]) == (before["/etc"], before["/home"])
-    assert box.exec(lists).stdout == facts
+    return undo
 
 
-def test_the_sudo_lines_alone_are_enough_for_a_server_made_by_hand(fresh: Server) -> None:
-    """--only sudoers writes that one file; with it the deploy user may do what the list says, and nothing else."""
+def test_the_sudo_lines_alone_are_enough_for_a_server_made_by_hand(fresh: Server, outputs: Outputs) -> None:
+    """--only sudoers writes that one file, for OWNERSHIP: sudo too; a deploy then misses no right, and has no more."""
     box = fresh.box
-    done = fresh.provision("--only", "sudoers")
-    assert re.findall(r"^new\s+(\S+)$", done.stdout, re.M) == ["/etc/sudoers.d/mcc-notes-prod"], done
-    allowed = ["sudo", "-n", "-l", "/bin/systemctl", "restart"]
-    assert box.exec([*allowed, "notes-prod-api.service"], DEPLOY_USER, check=False).ok
-    assert not box.exec([*allowed, "nginx.service"], DEPLOY_USER, check=False).ok
-    box.exec("rm -r /etc/sudoers.d/mcc-notes-prod /var/backups/mcc")
+    notes = Notes(box).set_up()
+    box.exec("rm /etc/sudoers.d/box")
+    try:
+        notes.bring(outputs())
+        assert notes.mcc("deploy", "--stage", "prod", "--plan").code == 2
+        script = box.exec(["mcc", "provision", "--stage", "prod", "--script", "--only", "sudoers"], cwd=notes.brought)
+        done = fresh.run(script.stdout)
+        assert re.findall(r"^new\s+(\S+)$", done.stdout, re.M) == ["/etc/sudoers.d/mcc-notes-prod"], done
+        planned = notes.mcc("deploy", "--stage", "prod", "--plan")
+        assert planned.ok, planned
+        for more in ("/bin/systemctl restart nginx.service", f"/bin/chown -R www-data:stenvala {SITE}"):
+            assert not box.exec(["sudo", "-n", "-l", *more.split()], DEPLOY_USER, check=False).ok
+    finally:
+        clear(box)
+
+
+CERTBOT = """#!/bin/sh
+# gives the box's own certificate to whom the authority can reach
+[ -e /tmp/reachable ] || { echo "no answer from the name" >&2; exit 1; }
+while [ $# -gt 0 ]; do [ "$1" != -d ] || name=$2; shift; done
+mkdir -p "/etc/letsencrypt/live/$name"
+cp CERT "/etc/letsencrypt/live/$name/fullchain.pem"; cp KEY "/etc/letsencrypt/live/$name/privkey.pem"
+"""
+
+
+def test_a_certificate_signed_by_itself_stands_in_until_certbot_has_a_real_one(fresh: Server) -> None:
+    """nginx serves from the first run on; what is to do is said; a later run links to certbot's files and reloads."""
+    box = fresh.box
+    box.write("/usr/bin/certbot", CERTBOT.replace("CERT", CERTIFICATE[0]).replace("KEY", CERTIFICATE[1]), mode=0o755)
+    fresh.conf(block("conf").replace("example.com", "box.test"))
+    asked = ["curl", "-s", f"https://{DOMAINS[0]}/"]
+    try:
+        first = fresh.provision("--only", "nginx")
+        undo = undo_of(first)
+        assert f"certbot has no certificate for {DOMAINS[0]} yet" in first.stdout
+        assert "no answer from the name" in first.stdout
+        # curl(1), 60: the certificate cannot be authenticated; nginx reloads behind systemctl's back
+        until(lambda: box.exec(asked, check=False).code == 60, "a certificate that nobody vouches for", 10)
+        assert box.exec([*asked, "--insecure"]).ok
+        again = fresh.provision("--only", "nginx")
+        assert "everything is as it should be" in again.stdout, again
+        box.exec("touch /tmp/reachable")
+        real = fresh.provision("--only", "nginx")
+        assert "to do" not in real.stdout, real
+        for name in DOMAINS:
+            until(lambda: box.exec(["curl", "-s", f"https://{name}/"], check=False).ok, f"a real one of {name}", 10)  # noqa: B023
+        box.exec(undo)
+    finally:
+        box.exec("rm -rf /usr/bin/certbot /etc/letsencrypt /etc/mcc /tmp/reachable /var/backups/mcc /var/www/mcc-acme")
+        fresh.conf(conf_of_the_readme())
+
+
+def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> None:
+    box = fresh.box
+    fresh.conf(conf_of_the_readme().replace("notes-prod-api.service", "notes-prod@.service"))
+    try:
+        undo = undo_of(fresh.provision("--only", "units", "--only", "sudoers"))
+        for slot in ("notes-prod@a.service", "notes-prod@b.service"):
+            assert box.exec(["systemctl", "is-enabled", slot], check=False).stdout == "enabled\n"
+            assert box.exec(["sudo", "-n", "-l", "/bin/systemctl", "stop", slot], DEPLOY_USER, check=False).ok
+        assert fresh.provision("--only", "units").stdout.endswith("everything is as it should be\n")
+        box.exec(undo)
+        assert not box.exec("ls /etc/systemd/system/*.wants | grep notes-prod", check=False).stdout
+    finally:
+        box.exec("rm -rf /var/backups/mcc")
+        fresh.conf(conf_of_the_readme())
 
 
 def test_what_the_deploy_user_plants_leads_only_the_deploy_user_astray(fresh: Server) -> None:
@@ -332,5 +432,4 @@ def test_what_was_made_by_hand_is_taken_over_as_it_is(fresh: Server) -> None:
         marked = box.read("/etc/systemd/system/notes-prod-api.service")
         assert marked == f"# made by mcc for {SITE}\n{text}"
     finally:
-        box.exec("rm -rf /srv/notes/mcc /var/backups/mcc /etc/systemd/system/notes-prod-* /etc/sudoers.d/box")
-        box.exec("rm -rf /etc/nginx/sites-*/notes-prod; systemctl daemon-reload")
+        clear(box)

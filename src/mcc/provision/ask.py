@@ -17,7 +17,7 @@ from mcc.provision.nginx import certificates, nginx_files
 from mcc.provision.templates import DAEMON, NGINX, own
 from mcc.provision.units import unit_files
 from mcc.provision.wanted import Part, Templates
-from mcc.provision.wish import Made, Wish, wish
+from mcc.provision.wish import ALL, Made, Wish, wish
 
 _LARGEST = 256 * 1024
 # Where no output is built yet: the specification's own.
@@ -27,9 +27,15 @@ _USUAL = ("api", "ui")
 def read_wish(output: Path, stage_name: str, files: Files, only: Collection[Part] = ()) -> Wish:
     """What the stage wants of its server. Raises Refused with all that is wrong."""
     conf = read_stage(output, stage_name)
-    templates = read_templates(output, conf, files)
-    made = Made((*unit_files(conf, templates), *nginx_files(conf, templates)), certificates(conf, templates))
+    made = _made(conf, read_templates(output, conf, files), only or ALL)
     return wish(conf, made, components_of(output, conf, files), only)
+
+
+def _made(conf: Conf, templates: Templates, parts: Collection[Part]) -> Made:
+    """Units and nginx sites as far as they are asked for: what is wrong with the others does not matter then."""
+    units = unit_files(conf, templates) if "units" in parts else ()
+    sites = nginx_files(conf, templates) if "nginx" in parts else ()
+    return Made((*units, *sites), certificates(conf, templates) if "nginx" in parts else ())
 
 
 def read_stage(output: Path, stage_name: str) -> Conf:

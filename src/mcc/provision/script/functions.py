@@ -337,8 +337,9 @@ keep_lists() { # modes and access lists of folders as they were
 
 passes() { # USER FOLDER: it gets through to the site
     if as_user "$1" test -x "$2"; then return 0; fi
+    was=$(as_owner getfacl -p -- "$2" 2>/dev/null || :)
     if as_owner setfacl -m "u:$1:--x" -- "$2" 2>/dev/null; then
-        undo "as_owner setfacl -x u:$1 -- $(quoted "$2") || :"
+        printf '%s\n\n' "$was" >>"$NEW/folders"
         say "changed  $2: $1 gets through"
     else
         note "$1 cannot get through $2: chmod o+x $2"

@@ -74,6 +74,7 @@ main() {
     [ -d /run/systemd/system ] || { echo "provision: systemd does not run on this machine" >&2; exit 2; }
     exec 9>/run/mcc-provision.lock
     flock -n 9 || { echo "provision: it runs already" >&2; exit 2; }
+    rm -rf /etc/.mcc-provision.* # of a run that was killed
     while [ -e "$KEEP" ]; do KEEP=$KEEP+; done
     NEW=$(mktemp -d /etc/.mcc-provision.XXXXXX)
     trap finish EXIT
@@ -167,9 +168,9 @@ def _folders(wish: Wish) -> Iterator[str]:
     for rule in wish.folders:
         if rule.acl or rule.use == "private":
             yield from _folder(rule)
-    yield "    keep_lists"
     for user in wish.passing:
         yield from (f"    passes {_q(user)} {_q(str(path))}" for path in _way(wish.base)[:-1])
+    yield "    keep_lists"
 
 
 def _folder(rule: FolderRule) -> Iterator[str]:
