@@ -143,6 +143,23 @@ def test_the_page_is_the_projects_own_or_what_somebody_put_there() -> None:
     assert case("on again").done.world.disk.read(PAGE) == b"their page"
 
 
+def test_the_last_word_says_how_it_is() -> None:
+    assert [ended(case(name).hands).code for name in ("on", "on again", "off")] == [
+        "in maintenance", "in maintenance", "not in maintenance",
+    ]  # fmt: skip
+    scene = live().fork(fail_at=next(n for n in range(1, 200) if fails_behind_the_switch(n)))
+    hands = FakeHands(scene.world)
+    assert scene.switch(hands) == 1
+    assert ended(hands).code == "not touched"
+
+
+def fails_behind_the_switch(number: int) -> bool:
+    """Whether this effect of a switch comes when the switch is there."""
+    trace = case("on").done.world.process.trace
+    written = max(n for n, (_, path) in enumerate(trace, 1) if path == str(SWITCH))
+    return number > written
+
+
 def test_switched_on_again_it_keeps_its_beginning_and_says_so() -> None:
     one = case("on again")
     found = maintained(SITE, one.done.world.disk)

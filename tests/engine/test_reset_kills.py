@@ -30,18 +30,16 @@ ONE, TWO = "one.example.com", "two.example.com"
 class Resetting(Scene):
     """A machine right before a reset."""
 
-    confirm = ""
-
     @property
     def request(self) -> Request:
-        stage = Stage("reset-dev", parameters={"confirm": self.confirm})
+        stage = Stage("reset-dev", parameters={"confirm": "notes"})  # in a file nobody has typed it
         return dataclasses.replace(scenes.request_for(self.conf, self.keep), stage=stage)
 
     def fork(self, kill_at: int | None = None, fail_at: int | None = None) -> Resetting:
         return Resetting(self.world.fork(kill_at, fail_at), self.conf, self.keep)
 
-    def reset(self, hands: FakeHands | None = None) -> int:
-        return reset(self.request, hands or FakeHands(self.world))
+    def reset(self, hands: FakeHands | None = None, confirm: str | None = None) -> int:
+        return reset(self.request, hands or FakeHands(self.world), confirm)
 
     def everything(self) -> Snapshot:
         """The whole site but for copies and what mcc itself knows, with the crontab and what runs."""
@@ -323,17 +321,15 @@ def test_services_that_a_reboot_has_started_are_stopped_before_files_come_back()
 # ---- what is refused
 
 
-@pytest.mark.parametrize("typed", ["", "prod"])
-def test_a_protected_site_is_reset_only_if_its_name_is_typed(typed: str) -> None:
+@pytest.mark.parametrize("typed", [None, "", "prod"])
+def test_a_protected_site_is_reset_only_if_its_name_is_typed(typed: str | None) -> None:
     scene = ready()
     scene.conf = dataclasses.replace(scene.conf, stage="prod")
-    scene.confirm = typed
     with pytest.raises(UsageError, match=r"is protected .*STAGE: prod.*all its data would be gone") as caught:
-        scene.reset()
+        scene.reset(confirm=typed)
     assert "--param confirm=notes" in caught.value.help
-    scene.confirm = "notes"
     scene.world.revive()
-    assert scene.reset() == 0
+    assert scene.reset(confirm="notes") == 0
 
 
 def test_folders_that_are_links_are_refused() -> None:
@@ -342,6 +338,22 @@ def test_folders_that_are_links_are_refused() -> None:
     scene.world.plant({f"{BASE}/data": "/mnt-data"})
     with pytest.raises(SiteError, match="data is a link, not a folder"):
         scene.reset()
+
+
+def test_a_database_that_is_a_link_is_refused() -> None:
+    scene = single()
+    scene.world.disk.rename(BASE / "data.db", BASE / "elsewhere.db")
+    scene.world.plant({f"{BASE}/data.db": "elsewhere.db"})
+    with pytest.raises(SiteError, match=r"data\.db is a link, not a file"):
+        scene.reset()
+
+
+def test_a_file_that_a_script_of_the_project_looks_after_goes_too() -> None:
+    scene = ready()
+    scene.conf = dataclasses.replace(scene.conf, domains=(), database=Database("none"))
+    scene.world.plant({f"{BASE}/data.db": b"[]"}, owner="www-data")
+    assert scene.reset() == 0
+    assert scene.world.disk.kind(BASE / "data.db") == "absent"
 
 
 def test_a_database_outside_of_the_site_is_refused() -> None:

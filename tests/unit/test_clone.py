@@ -260,6 +260,12 @@ def test_parameters_name_other_confs_and_those_of_the_command_line_win(tmp_path:
     assert (request.sql, request.confirm) == ("hide.sql", "demo")
 
 
+def test_a_name_in_a_file_is_not_typed(tmp_path: Path) -> None:
+    text = "deploy:\n  clone-prod-to-dev:\n    parameters: {confirm: dev}\n"
+    request = read_clone(output(tmp_path, text), "clone-prod-to-dev", {})
+    assert request.confirm == ""
+
+
 def test_a_branch_that_may_not_deploy_may_not_clone(tmp_path: Path) -> None:
     with pytest.raises(BranchRefused, match="does not allow branch feature"):
         read_clone(output(tmp_path, build_info__yml="branch: feature\n"), "clone-prod-to-dev", {})

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.core.backups import root_of, set_folder, set_name
+from mcc.core.databases import files_of
 from mcc.core.protection import refuse_protected
 from mcc.core.wording import many
 from mcc.deploy.checks import check_request, check_situation
@@ -35,30 +36,29 @@ from mcc.steps.wipe import EmptyDatabase, WipeFiles
 from mcc.version import __version__
 
 
-def plan_reset(request: Request, hands: Hands) -> tuple[Situation, Plan]:
-    """Look, check and plan; nothing is changed. Raises Refused."""
+def plan_reset(request: Request, hands: Hands, confirm: str | None = None) -> tuple[Situation, Plan]:
+    """Look, check and plan; nothing is changed. ``confirm``: the site's name, if somebody typed it. Raises Refused."""
     host = hands.host(request.site, request.conf.services)
     with nothing_changed():
-        situation, prepared = _prepared(request, hands, host, run_id(host))
+        situation, prepared = _prepared(request, hands, host, run_id(host), confirm)
     open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
     return situation, dataclasses.replace(prepared.plan, warnings=(*prepared.plan.warnings, *open_runs))
 
 
-def reset(request: Request, hands: Hands) -> int:
+def reset(request: Request, hands: Hands, confirm: str | None = None) -> int:
     """Wipe and deploy; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     conf = request.conf
     work = Work(request.site, "reset", request.stage.name, conf.services, request.masker, request.build)
-    return run_work(work, lambda host, run: _prepared(request, hands, host, run)[1], hands)
+    return run_work(work, lambda host, run: _prepared(request, hands, host, run, confirm)[1], hands)
 
 
-def _prepared(request: Request, hands: Hands, host: Host, run: str) -> tuple[Situation, Prepared]:
-    confirm = str(request.stage.parameters.get("confirm", ""))
+def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str | None) -> tuple[Situation, Prepared]:
     refuse_protected(request.conf, confirm, "all its data would be gone", "--param confirm=NAME")
     check_request(request, host)
     situation = look(request, host, run, hands.tool(request.site).version, resets=True)
     found = site_databases(request.conf, request.site, host, run)
     _refuse_elsewhere(situation, found.targets)
-    _refuse_links(situation, host)
+    _refuse_links(situation, host, found.targets)
     warnings = check_situation(situation, host)
     plan = make_plan(situation, tuple(_wipe(situation, host, found.targets)))
     gone = RemoveLeftovers((situation.site.aside(run),), ())
@@ -77,12 +77,13 @@ def _refuse_elsewhere(s: Situation, targets: tuple[Target, ...]) -> None:
             )
 
 
-def _refuse_links(s: Situation, host: Host) -> None:
+def _refuse_links(s: Situation, host: Host, targets: tuple[Target, ...]) -> None:
     """What lies behind a link would have to be followed, and may be somebody else's."""
-    for path in (s.site.data, s.site.domains):
-        if host.files.kind(path) not in ("absent", "folder"):
-            kind = host.files.kind(path)
-            raise SiteError(f"{path} is a {kind}, not a folder: a reset does not follow it", help="move it away")
+    wanted = {s.site.data: "folder", s.site.domains: "folder", **dict.fromkeys(files_of(targets), "file")}
+    for path, what in wanted.items():
+        kind = host.files.kind(path)
+        if kind not in ("absent", what):
+            raise SiteError(f"{path} is a {kind}, not a {what}: a reset does not follow it", help="move it away")
 
 
 def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[PlannedStep]:
@@ -98,7 +99,7 @@ def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[Pla
             s.request.conf.database.tracking,
         )  # fmt: skip
         yield PlannedStep("back up", f"{many(len(targets), 'database')} -> before/{kept.name}", keep)
-    yield _files_step(s, targets, stopped)
+    yield _files_step(s, host, targets, stopped)
     for target in targets:
         if isinstance(target, PostgresDatabase):
             empty = EmptyDatabase(target, kept, s.site.kept(s.run), stopped)
@@ -113,13 +114,20 @@ def _shared_again(s: Situation) -> Iterator[PlannedStep]:
         yield PlannedStep("wipe", "folders of the domains, empty", ShareFolders(rules))
 
 
-def _files_step(s: Situation, targets: tuple[Target, ...], stopped: tuple[str, ...]) -> PlannedStep:
+def _files_step(s: Situation, host: Host, targets: tuple[Target, ...], stopped: tuple[str, ...]) -> PlannedStep:
     folders = (s.site.domains, s.site.data)
-    files = [target.path for target in targets if isinstance(target, SqliteDatabase)]
-    single = tuple(path for path in files if not any(folder in path.parents for folder in folders))
+    single = tuple(path for path in _databases(s, host, targets) if not set(folders) & {*path.parents})
     step = WipeFiles(folders, single, s.site.aside(s.run), stopped)
     shown = ", ".join([*(f"{folder.name}/" for folder in folders), *(path.name for path in single)])
     return PlannedStep("wipe", f"{shown} aside", step)
+
+
+def _databases(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[Path]:
+    """Files of the conf's databases, and a ``data.db`` that a script of the project's own looks after."""
+    files = files_of(targets)
+    yield from files
+    if s.site.single_database not in files and host.files.kind(s.site.single_database) == "file":
+        yield s.site.single_database
 
 
 def _set(s: Situation, host: Host) -> Path:

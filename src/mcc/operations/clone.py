@@ -87,7 +87,7 @@ def read_clone(output: Path, stage_name: str, parameters: Mapping[str, str]) -> 
     if stage.parameters.get("source") not in (None, "ssh", "local"):
         raise UsageError(f"source={stage.parameters['source']} is neither ssh nor local")
     source, target = clone_confs(stage)
-    confirm = str(stage.parameters.get("confirm", ""))
+    confirm = parameters.get("confirm", "")  # of the command line alone: in a file nobody types it
     return CloneRequest(
         output, stage, read_conf(output, source), read_conf(output, target), build,
         clone_sql(stage), confirm, config.warnings,

@@ -58,11 +58,11 @@ class BeginMaintenance:
         if seen[_BEFORE] is None:
             _make_folder(host.files, self.switch.parent)
             host.files.write(self.switch, self.text.encode(), _MODE)
-        return {"maintenance": "on"}
+        return {"code": "in maintenance"}
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         _put_back(host.files, self.switch, seen)
-        return {"maintenance": "off" if seen[_BEFORE] is None else "on"}
+        return {"code": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class EndMaintenance:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         if host.files.kind(self.switch) in ("file", "link"):
             host.files.remove(self.switch)
-        return {"maintenance": "off"}
+        return {"code": "not in maintenance"}
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         _put_back(host.files, self.switch, seen)
-        return {"maintenance": "off" if seen[_BEFORE] is None else "on"}
+        return {"code": ""}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from mcc.deploy.reset import plan_reset, reset
 def run_reset_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
     """Wipe the stage's site and deploy it, or show what would be done; the exit code."""
     request = read_request(output.resolve(), stage, "reset", parameters)
-    hands = RealHands(screen_for(format))
+    hands, confirm = RealHands(screen_for(format)), parameters.get("confirm")
     if not plan_only:
-        return reset(request, hands)
-    situation, plan = plan_reset(request, hands)
+        return reset(request, hands, confirm)
+    situation, plan = plan_reset(request, hands, confirm)
     show_plan(situation, plan, format)
     return 0

@@ -30,7 +30,7 @@ def run_restore(
 def run_restore_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
     """The stage operation ``db-restore``: a button, so that a protected site's name has to be typed."""
     asked = asked_by_stage(output.resolve(), stage, parameters)
-    confirm = str(asked.parameters.get("confirm", ""))
+    confirm = parameters.get("confirm")  # of the command line alone: in a file nobody types it
     refuse_protected(asked.conf, confirm, "what its databases hold would be replaced", "--param confirm=NAME")
     named = asked.parameters.get("from")
     names = names_in(asked.parameters.get("databases"))
