@@ -261,8 +261,7 @@ def test_parameters_name_other_confs_and_those_of_the_command_line_win(tmp_path:
 
 
 def test_a_name_in_a_file_is_not_typed(tmp_path: Path) -> None:
-    text = "deploy:\n  clone-prod-to-dev:\n    parameters: {confirm: dev}\n"
-    request = read_clone(output(tmp_path, text), "clone-prod-to-dev", {})
+    request = read_clone(output(tmp_path, "{confirm: dev}"), "clone-prod-to-dev", {})
     assert request.confirm == ""
 
 
