@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 
@@ -10,11 +11,13 @@ import pytest
 from fakes import scripted
 from fakes.deaths import cut_off, killed, killed_twice, some
 from fakes.hands import FakeHands
-from fakes.scenes import BASE, Scene, rich_files
+from fakes.scenes import BASE, OUT, Scene, rich_files
 from fakes.scripted import FOREIGN, SCRIPTED, state_of
+from fakes.tree import Who
 from mcc.core.layout import Site
 from mcc.errors import SiteError
 from mcc.host.environments import fingerprint
+from mcc.model.conf import Environment
 from mcc.model.event import RunEnded, Warned
 
 SITE = Site(BASE)
@@ -170,13 +173,43 @@ def test_an_environment_that_may_not_be_moved_is_refused_with_the_line_for_root(
     scene = scripted.scripted()
     node = scene.world.disk.node(SITE.environment)
     node.owner, node.mode = ("root", "root"), 0o755
-    scene.world._who = type(scene.world._who)("deploy", frozenset({"deploy"}))
+    scene.world._who = Who("deploy", frozenset({"deploy"}))
     scene.world.revive()
     with pytest.raises(SiteError, match=r"may not move it") as refused:
         scene.deploy()
     assert refused.value.help == f"as root: chown deploy {SITE.environment}"
 
 
+def test_a_release_without_an_environment_leaves_the_scripts_alone() -> None:
+    scene = scripted.scripted()
+    for name in ("pyproject.toml", "uv.lock"):
+        scene.world.disk.remove(OUT / name)
+    scene.conf = dataclasses.replace(scene.conf, environment=Environment())
+    scene.world.revive()
+    assert scene.deploy() == 0
+    assert scene.world.disk.kind(SITE.environment) == "folder"
+    adopted = scene.ledger.get(SCRIPTED)
+    assert adopted is not None
+    assert adopted.environment is None
+
+
+def test_what_another_user_made_in_an_old_environment_is_named_and_the_rest_goes() -> None:
+    """Bytecode in a folder that only the service user can write."""
+    scene = scripted.scripted()
+    scene.world.plant({f"{BASE}/.venv/lib/__pycache__/app.pyc": b"bytecode"}, "www-data")
+    scene.world._who = Who("deploy", frozenset({"deploy"}))
+    scripted.settle(scene)
+    scene.keep = 1
+    assert scene.deploy() == 0
+    environment = next(name for name in scene.world.disk.names(SITE.environments) if name.startswith("adopted-"))
+    scene.world.time.pass_by(60)
+    hands = FakeHands(scene.world)
+    assert scene.deploy(hands) == 0
+    said = " / ".join(event.text for event in hands.events if isinstance(event, Warned))
+    assert f"not all could be removed; as root: rm -r {SITE.environments / environment}" in said
+    assert SCRIPTED not in scene.world.disk.names(BASE / "api")
+
+
 def test_a_failed_deploy_says_that_the_code_is_as_before() -> None:
     ended = [event for event in case("adopt a broken one").hands.events if isinstance(event, RunEnded)]
-    assert ended[-1].code.startswith("as before")
+    assert ended[-1].code == "as before (what a script made is live)"

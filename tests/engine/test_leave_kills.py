@@ -12,11 +12,13 @@ import pytest
 from fakes import scenes, scripted
 from fakes.deaths import cut_off, killed, killed_twice, some
 from fakes.hands import FakeHands
+from fakes.host import Killed
 from fakes.scenes import BASE, Scene
 from fakes.scripted import SERVICE_USER, state_of
 from mcc.core.layout import Site
 from mcc.deploy.rollback import RollbackRequest, choose, rollback
 from mcc.errors import UsageError
+from mcc.model.conf import CronJob
 from mcc.operations.leave import leave, plan_leave, put_aside, was_left
 from mcc.operations.site import Asked
 
@@ -143,6 +145,25 @@ def test_the_crontab_has_plain_lines_where_the_block_was() -> None:
     assert b".mcc" not in text
     assert text.count(b"./backup.sh") == 1
     assert text.startswith(b"MAILTO=ops@example.com\n5 4 * * * /usr/bin/true\n# MCC-BACKUP\n0 2 * * * cd")
+
+
+def test_lines_with_a_secret_come_back_whole_also_when_the_run_is_finished_by_another() -> None:
+    """Journals mask secrets; what is written behind the commit must not come from one."""
+    scene = from_mcc()
+    job = CronJob("", "", "", "MCC-PING", line="* * * * * curl -u me:swordfish https://example.com")
+    scene.conf = dataclasses.replace(scene.conf, cron=(job,), secrets=frozenset({"swordfish"}))
+    done = scene.fork()
+    assert done.leave() == 0
+    assert done.world.cron.text.endswith(b"# MCC-PING\n* * * * * curl -u me:swordfish https://example.com\n")
+    for at in range(1, done.world.process.ticks - 1, 3):
+        died = scene.fork(kill_at=at)
+        with pytest.raises(Killed):
+            died.leave()
+        if journals := [name for name in died.journals() if name.endswith(".jsonl")]:
+            assert b"swordfish" not in died.world.disk.read(SITE.journals / journals[0])
+        died.world.revive()
+        died.recover()
+        assert (b"swordfish" in died.world.cron.text) == died.left(), at
 
 
 def test_an_adopted_environment_goes_back_to_its_place_as_it_is() -> None:

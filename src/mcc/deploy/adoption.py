@@ -52,11 +52,19 @@ class Adoption:
 
 
 def look_for_adoption(
-    files: Files, site: Site, ledger: Ledger, components: tuple[Component, ...], site_files: tuple[SiteFile, ...],
-    now: datetime, run: str, stage: str,
+    files: Files,
+    site: Site,
+    ledger: Ledger,
+    components: tuple[Component, ...],
+    site_files: tuple[SiteFile, ...],
+    now: datetime,
+    run: str,
+    stage: str,
+    *,
+    exchanges: bool = True,
 ) -> Adoption:
-    """What is live and not by a run of mcc; nothing is changed."""
-    aside = _aside(files, site, now) if files.kind(site.environment) == "folder" else None
+    """What is live and not by a run of mcc; nothing is changed. ``exchanges``: ``.venv`` will be a link."""
+    aside = _aside(files, site, now) if exchanges and files.kind(site.environment) == "folder" else None
     others = strangers(files, site, ledger, tuple(component.folder for component in components))
     links = _links(files, site, components)
     if not links or _as_recorded(ledger, links):

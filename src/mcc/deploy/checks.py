@@ -347,7 +347,7 @@ def _own_script(s: Situation, host: Host) -> Iterator[str]:
 
 def _behind_our_back(s: Situation, host: Host) -> Iterator[str]:
     whole = s.environment.name if s.environment and s.environment.whole else None
-    yield from look_for_changes(host.files, host.crontab, s.site, s.ledger, whole).sentences
+    yield from look_for_changes(host.files, s.crontab, s.site, s.ledger, whole).sentences
     yield from s.adoption.warnings()
 
 

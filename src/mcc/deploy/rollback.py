@@ -189,7 +189,15 @@ def _situation(
     live = ledger.live or release
     components = components_of(files, site, release)
     adoption = look_for_adoption(
-        files, site, ledger, components_of(files, site, live), conf.site_files, now, run, live.stage
+        files,
+        site,
+        ledger,
+        components_of(files, site, live),
+        conf.site_files,
+        now,
+        run,
+        live.stage,
+        exchanges=release.environment is not None,
     )
     present = environments_of(files, site)
     scripts = files.walk(kept / "scripts") if files.kind(kept / "scripts") == "folder" else ()
@@ -278,7 +286,7 @@ def _ahead(s: Situation, release: Release, host: Host) -> Ahead:
 
 
 def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
-    yield from look_for_changes(host.files, host.crontab, s.site, ledger).sentences
+    yield from look_for_changes(host.files, s.crontab, s.site, ledger).sentences
     yield from s.adoption.warnings()
     release = s.back_to
     if release and s.environment and s.environment.name != release.environment:

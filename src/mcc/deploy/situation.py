@@ -161,7 +161,8 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
         adoption=look_for_adoption(
-            host.files, request.site, ledger, components, request.conf.site_files, now, run, request.stage.name
+            host.files, request.site, ledger, components, request.conf.site_files, now, run, request.stage.name,
+            exchanges=has_python(request, host.files),
         ),
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=recovers_at_boot(host.files, request.site),

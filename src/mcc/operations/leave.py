@@ -36,6 +36,7 @@ from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.waiting import Health
 
 _ROOM = 64 * 1024 * 1024
+_CRONTAB = "plain-crontab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,10 @@ def _prepared(asked: Asked, host: Host, run: str) -> Prepared:
     _refuse(asked, live, host)
     source = _source(host.files, site)
     before = (*_environment(asked, live, source, host, run), *_restart(asked, source))
-    after = (*_cron(asked, live, host), *_end(site, run))
-    return Prepared(Plan(before, after, (*asked.warnings, *_warnings(asked, ledger, source, host))))
+    cron = "".join(f"{line}\n" for line in _lines(asked, live, host)).encode("utf-8", "surrogateescape")
+    after = (*_cron(site, host, run), *_end(site, run))
+    plan = Plan(before, after, (*asked.warnings, *_warnings(asked, ledger, source, host)))
+    return Prepared(plan, kept={_CRONTAB: cron})
 
 
 def _refuse(asked: Asked, live: Release, host: Host) -> None:
@@ -160,14 +163,18 @@ def _restart(asked: Asked, source: Path | None) -> Iterator[PlannedStep]:
     yield PlannedStep("smoke", f"services stay up for {services.stable_for:g} s", stable)
 
 
-def _cron(asked: Asked, live: Release, host: Host) -> Iterator[PlannedStep]:
-    if not host.crontab.available():
-        return
+def _cron(site: Site, host: Host, run: str) -> Iterator[PlannedStep]:
+    if host.crontab.available():
+        step = PlainCron(site.base, site.kept(run) / _CRONTAB)
+        yield PlannedStep("after", "crontab: plain lines in the place of mcc's block", step)
+
+
+def _lines(asked: Asked, live: Release, host: Host) -> tuple[str, ...]:
+    """The site's jobs as a script writes them."""
     adopted = adopted_jobs(host.files, asked.site, live)
     jobs = asked.conf.cron if adopted is None else adopted
     plain = tuple(dataclasses.replace(job, overlap=True) for job in jobs)  # the lock would lie in .mcc
-    step = PlainCron(asked.site.base, job_lines(plain, asked.site))
-    yield PlannedStep("after", "crontab: plain lines in the place of mcc's block", step)
+    return job_lines(plain, asked.site)
 
 
 def _end(site: Site, run: str) -> Iterator[PlannedStep]:
@@ -176,7 +183,8 @@ def _end(site: Site, run: str) -> Iterator[PlannedStep]:
 
 
 def _warnings(asked: Asked, ledger: Ledger, source: Path | None, host: Host) -> Iterator[str]:
-    yield from look_for_changes(host.files, host.crontab, asked.site, ledger).sentences
+    text = host.crontab.read() if host.crontab.available() else b""
+    yield from look_for_changes(host.files, text, asked.site, ledger).sentences
     conf = asked.conf
     if source is None and host.files.kind(asked.site.environment) == "link":
         yield f"{asked.site.environment} leads to {host.files.read_link(asked.site.environment)}: it is left as it is"

@@ -11,8 +11,7 @@ from mcc.core.layout import VERSION, Site
 from mcc.core.ledger import Ledger
 from mcc.core.links import inside
 from mcc.core.wording import many
-from mcc.errors import StepError
-from mcc.host.ports import Crontab, Files
+from mcc.host.ports import Files
 from mcc.model.release import Release
 from mcc.runs.standing import environment_stands
 
@@ -54,10 +53,8 @@ class Changes:
             yield f"{many(len(self.strangers), 'version folder')} that no run of mcc made: {names}"
 
 
-def look_for_changes(
-    files: Files, cron: Crontab, site: Site, ledger: Ledger, whole: str | None = None
-) -> Changes:  # fmt: skip
-    """Compare; nothing is changed. ``whole``: an environment that is known to be as it was built."""
+def look_for_changes(files: Files, text: bytes, site: Site, ledger: Ledger, whole: str | None = None) -> Changes:
+    """Compare; nothing is changed. ``text`` is the crontab; ``whole`` an environment that is known to be unchanged."""
     live = ledger.live
     if live is None:
         return Changes()
@@ -66,7 +63,7 @@ def look_for_changes(
         tuple(_links(files, site, live)),
         "" if live.environment == whole and _is_linked(files, site, live) else _environment(files, site, live),
         tuple(_project(files, site, live)),
-        _doubled(cron, site),
+        _doubled(text, site),
         tuple(
             each for each in strangers(files, site, ledger, folders_of(live)) if PurePosixPath(each).name > live.name
         ),
@@ -135,11 +132,7 @@ def _project(files: Files, site: Site, live: Release) -> Iterator[str]:
             yield name
 
 
-def _doubled(cron: Crontab, site: Site) -> bool:
-    try:
-        text = cron.read() if cron.available() else b""
-    except StepError:
-        return False  # whoever needs the crontab hears of it
+def _doubled(text: bytes, site: Site) -> bool:
     block = crontab.block_of(text, site.base)
     lines = [line.removesuffix(b"\n") for line in (block or b"").splitlines(keepends=True)[1:-1]]
     return bool(lines) and crontab.with_block(text, site.base, lines) != text

@@ -156,7 +156,15 @@ def _code_words(site: Site, host: Host, outcome: Outcome, release: Release | Non
     if outcome.result == "stuck":
         return f"{release.name} is live, but not all is done" if outcome.committed else "neither as before nor as after"
     live = read_ledger(host.files, site).live
-    return f"as before ({live.name} is live)" if live else "as before (nothing is live yet)"
+    if live is not None:
+        return f"as before ({live.name} is live)"
+    scripted = any(host.files.kind(site.base / name) == "link" for name in _current(host, site))
+    return f"as before ({'what a script made is live' if scripted else 'nothing is live yet'})"
+
+
+def _current(host: Host, site: Site) -> list[str]:
+    """Names that look like links to a live release."""
+    return [name for name in host.files.names(site.base) if name.startswith("current-")]
 
 
 def _made(outcome: Outcome) -> str:

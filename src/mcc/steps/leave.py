@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core import crontab, ledger
@@ -11,7 +11,7 @@ from mcc.host.environments import MARKER
 from mcc.host.lines import append_line
 from mcc.host.ports import Files, Host
 from mcc.host.temporaries import sweep
-from mcc.model.plan import MAY_HOLD_SECRETS, Facts, Seen
+from mcc.model.plan import Facts, Seen
 from mcc.steps.exchanging import change_places, link_back
 
 _LARGEST = 1 << 20
@@ -79,13 +79,14 @@ class GiveEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class PlainCron:
-    """Put plain ``lines`` in the place of the site's block. It stands behind the commit.
+    """Put the plain lines of ``file`` in the place of the site's block. It stands behind the commit.
 
-    Until then the block has the line that recovers a dead run after a reboot.
+    Until then the block has the line that recovers a dead run after a reboot. The lines may hold secrets, so that they
+    stand in no journal.
     """
 
     site: Path
-    lines: tuple[str, ...] = field(metadata={MAY_HOLD_SECRETS: True})
+    file: Path
 
     def look(self, host: Host) -> Seen:
         return {}
@@ -94,7 +95,8 @@ class PlainCron:
         with host.crontab.alone():
             now = host.crontab.read()
             if crontab.block_of(now, self.site) is not None:
-                host.crontab.write(crontab.with_plain_lines(now, self.site, self.lines))
+                lines = host.files.read(self.file).splitlines()
+                host.crontab.write(crontab.with_plain_lines(now, self.site, lines))
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.core import ledger
+from mcc.errors import StepError
 from mcc.host.lines import append_line
 from mcc.host.ports import Host
 from mcc.model.plan import Facts, Seen
@@ -67,9 +69,15 @@ class Prune:
         if self.releases:
             now = host.clock.now().isoformat(timespec="seconds")
             append_line(host.files, self.ledger, ledger.pruned_line(self.releases, now, self.run), 0o644)
+        stay = []
         for number, folder in enumerate(self.folders, 1):
-            host.files.remove_tree(folder)
+            try:
+                host.files.remove_tree(folder)
+            except PermissionError:
+                stay.append(str(folder))  # another user made folders in it; the others go all the same
             host.listener.progress(number, len(self.folders), "old folders")
+        if stay:
+            raise StepError(f"not all could be removed; as root: rm -r {shlex.join(stay)}")
         return {"pruned": len(self.releases)} if self.releases else None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:

@@ -11,7 +11,7 @@ from mcc.core import ledger as ledgers
 from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
 from mcc.core.maintenance import Maintained
-from mcc.errors import UsageError
+from mcc.errors import StepError, UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
@@ -119,14 +119,24 @@ def _links(site: Site, live: Release | None) -> list[str]:
 
 def _changes(site: Site, ledger: Ledger) -> tuple[str, ...]:
     """What somebody else has changed since the live release was made live."""
-    from mcc.host.commands import RealCommands
-    from mcc.host.crontab import SystemCrontab
     from mcc.runs.changes import look_for_changes
 
     try:
-        return look_for_changes(RealFiles(), SystemCrontab(RealCommands()), site, ledger).sentences
+        return look_for_changes(RealFiles(), _crontab(), site, ledger).sentences
     except OSError as error:
         return (f"what else was changed is not known: {error}",)
+
+
+def _crontab() -> bytes:
+    """Empty where this user has none, or may have none."""
+    from mcc.host.commands import RealCommands
+    from mcc.host.crontab import SystemCrontab
+
+    crontab = SystemCrontab(RealCommands())
+    try:
+        return crontab.read() if crontab.available() else b""
+    except StepError:
+        return b""
 
 
 def _target(link: Path) -> str | None:
