@@ -232,7 +232,7 @@ def hang(context: Context) -> None:
 
 @hang.undo
 def unhang(context: Context) -> None:
-    context.log(f"unhung {{context.facts}}")
+    context.log(f"unhung {{context.facts}} with {{context.conf['DB_PASSWORD']}}")
     with open({began!r} + ".undone", "a") as file:
         file.write("undone\\n")
 '''
@@ -295,6 +295,8 @@ def test_killed_with_everything_a_hook_is_undone_later_by_the_sites_own_mcc(proj
     assert done.returncode == 0, done.stdout + done.stderr
     assert "undoing the run" in done.stdout
     remembered(done.stdout)
+    assert "with ***" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
     assert Path(f"{began}.undone").read_text() == "undone\n"
     assert project.journals() == []
     assert project.page() == "<h1>one</h1>\n"
