@@ -205,7 +205,10 @@ def test_what_goes_wrong_in_a_hook_is_said_with_its_line(what: str, tmp_path: Pa
 
 
 def test_what_a_hook_gives_back_is_kept_for_its_undo_and_masked_for_all_others(tmp_path: Path) -> None:
-    body = "context.remember(a=1); print('a', context.conf['PASSWORD']); return {'b': context.conf['PASSWORD'], 'c': context.site.base}"
+    body = (
+        "context.remember(a=1); print('a', context.conf['PASSWORD'])\n"
+        "    return {'b': context.conf['PASSWORD'], 'c': context.site.base}"
+    )
     asked = call(tmp_path, body)
     said: list[str] = []
     assert run(asked, said) == {"b": "***", "c": str(tmp_path)}
