@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def test_a_deploy_migrates_the_schema(shop: Shop) -> None:
     assert set(shop.sql(owner)) == {"shop_owner"}
 
 
+def test_check_finds_the_server_and_how_many_connections_it_has_left(shop: Shop) -> None:
+    """By the password in .env; neither the screen nor anything that is run shows it."""
+    checked = shop.mcc("check", "--stage", "prod")
+    assert checked.code == 0, checked
+    assert re.search(r"^postgres +ok +PostgreSQL 15\.\d+: \d+ of 97 connections are free$", checked.stdout, re.M), (
+        checked
+    )
+    assert PASSWORD not in checked.output
+
+
 def test_a_failing_deploy_leaves_the_schema_as_it_was(shop: Shop) -> None:
     """Also what the same transaction had done before, in another file."""
     links = shop.box.exec(["readlink", f"{BASE}/current-api"]).stdout
@@ -125,11 +136,11 @@ def test_a_backup_is_restored_by_the_sites_own_mcc(shop: Shop) -> None:
     assert made.code == 0, made
     assert shop.own("backup", "--verify", "newest").code == 0
     before = shop.orders()
-    shop.sql("INSERT INTO \"client-one\".orders (what) VALUES ('since'); DROP INDEX \"client-one\".orders_by_what")
+    shop.sql('INSERT INTO "client-one".orders (what) VALUES (\'since\'); DROP INDEX "client-one".orders_by_what')
     restored = shop.own("restore")
     assert restored.code == 0, restored
     assert shop.orders() == before
-    following = 'INSERT INTO "client-one".orders (what) VALUES (\'next\') RETURNING id'
+    following = "INSERT INTO \"client-one\".orders (what) VALUES ('next') RETURNING id"
     assert shop.sql(following) == [str(len(before) + 1)]
     assert len(shop.sql("SELECT 1 FROM pg_indexes WHERE indexname = 'orders_by_what'")) == 1
 

@@ -22,7 +22,7 @@ def databases(scene: Scene) -> Iterator[Finding]:
 
 
 def _has_any(scene: Scene) -> bool:
-    return scene.conf.database.kind != "none" and scene.live is not None
+    return scene.conf.database.kind != "none" and scene.serves
 
 
 def _one(scene: Scene, path: Path) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ _SEEN = "a deploy goes on all the same, and says this again"
 def deploy(scene: Scene) -> Iterator[Finding]:
     """Everything that stands in the way of ``mcc deploy`` with this output, but for rights."""
     assert scene.request is not None
+    yield from _warnings(scene.request)
     first = list(request_problems(scene.request, scene.host))
     yield from map(_refused, first)
     try:
@@ -37,7 +38,6 @@ def deploy(scene: Scene) -> Iterator[Finding]:
     yield from map(_refused, situation_problems(situation, scene.host))
     yield from _databases(situation)
     yield from (warning(code, "", text, _SEEN) for code, text in situation_warnings(situation, scene.host))
-    yield from _warnings(scene.request)
     yield from _rights(scene, situation)
     if not first:
         yield ok("deploy.planned", f"{scene.request.build or 'this build'} would become {situation.version}")

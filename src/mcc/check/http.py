@@ -16,7 +16,7 @@ _HERE = "127.0.0.1"
 def http(scene: Scene) -> Iterator[Finding]:
     """The application on its port, then the site as visitors see it, with what a deploy's smoke test asks."""
     yield from _port(scene)
-    if scene.live is None:
+    if not scene.serves:
         return
     if scene.host.files.kind(scene.site.maintenance_switch) != "absent":
         message = "the site is in maintenance: visitors get 503"
@@ -47,7 +47,7 @@ def _port(scene: Scene) -> Iterator[Finding]:
         message = f"somebody else listens on port {port}, and none of {', '.join(conf.services.names)} is up"
         help = f"as root: ss -ltnp 'sport = :{port}' says who; stop that, or change API_PORT, unit and nginx"
         yield error("http.port-taken", f"API_PORT: {port}", message, help)
-    elif active and scene.live is not None:
+    elif active and scene.serves:
         yield from _health(scene, port, listens)
 
 

@@ -11,6 +11,7 @@ from mcc.core.branch_table import BranchTable
 from mcc.core.findings import Finding, error, ok, warning
 from mcc.core.plain_secrets import plain_secrets
 from mcc.core.stages import clone_confs, conf_name, operation
+from mcc.core.wording import many
 from mcc.errors import ConfigError, UsageError
 from mcc.host import git
 from mcc.host.ports import Commands, Files, Host
@@ -34,7 +35,11 @@ def config_of(folder: Path) -> tuple[Config | None, list[Finding]]:
     ]
     return config, [
         *found,
-        ok("config.read", f"{len(config.stages)} stages: {', '.join(s.name for s in config.stages)}", config.path.name),
+        ok(
+            "config.read",
+            f"{many(len(config.stages), 'stage')}: {', '.join(s.name for s in config.stages)}",
+            config.path.name,
+        ),
     ]
 
 
@@ -99,7 +104,7 @@ def branches(commands: Commands, folder: Path, config: Config) -> tuple[BranchTa
         return None, found
     table = branch_table.branch_table(config, names[:_MANY])
     if not found:
-        found.append(ok("branches.table", f"{len(names)} branches, {len(config.stages)} stages"))
+        found.append(ok("branches.table", f"{len(names)} of them, {many(len(config.stages), 'stage')}"))
     return table, found
 
 

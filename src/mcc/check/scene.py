@@ -37,6 +37,13 @@ class Scene:
         return self.ledger.live
 
     @property
+    def serves(self) -> bool:
+        """Whether something is live, by mcc or by a script that was there before."""
+        return self.live is not None or any(
+            self.host.files.kind(self.site.base / link) == "link" for link in self.links
+        )
+
+    @property
     def user(self) -> str:
         """Whoever deploys."""
         return self.host.machine.user()

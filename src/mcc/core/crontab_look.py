@@ -30,6 +30,7 @@ def judge(text: bytes, site: Path, wanted: bool) -> Iterator[Finding]:
     }
     for command in sorted(twice):
         help = "crontab -e: leave the line in the block between BEGIN mcc and END mcc, take the other out"
+        help = help if block else "the first deploy takes over what its own jobs do; crontab -e for all else"
         yield warning("crontab.double", "crontab", f"it runs twice: {_shown(command)}", help)
     beside = [command for command in dict.fromkeys(outside) if _names(command, site) and command not in twice]
     for command in beside:
