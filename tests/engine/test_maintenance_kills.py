@@ -260,6 +260,21 @@ def test_a_503_that_is_not_meant_fails_the_deploy(how: str) -> None:
     assert (scene.world.disk.kind(SWITCH) == "file") == (how != "not in maintenance")
 
 
+@pytest.mark.parametrize("rests", [False, True])
+def test_a_deploy_that_brings_the_page_and_dies_leaves_the_old_one(rests: bool) -> None:
+    scene = resting() if rests else live()
+    answer_503(scene)
+    scene.world.http.fixed = scene.world.http.fixed if rests else {}
+    scene.conf = with_page(scene.conf)
+    before, done = State.of(scene), scene.fork()
+    assert done.deploy() == 0
+    after, effects = State.of(done), done.world.process.ticks
+    assert done.world.disk.read(PAGE) == b"page 2"
+    for died, where in killed(scene, Switching.deploy, some(40, effects, f"page {rests}")):
+        found = [each.difference(State.of(died)) for each in (before, after)]
+        assert [] in found, f"{where}: {min(found, key=len)}"
+
+
 def test_an_offline_migration_shows_the_page_for_its_time() -> None:
     scene = ready()
     hands = FakeHands(scene.world)
