@@ -12,7 +12,6 @@ from mcc.core.ownership import FolderRule
 from mcc.host.ports import Access, Host
 from mcc.model.plan import Facts, Seen
 
-
 _LOG_MODE = 0o660  # the service user may empty it, which is how logrotate does it on his behalf
 
 
