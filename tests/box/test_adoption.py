@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from box.harness import DEPLOY_USER, Boxes
-from box.notes import Notes, Outputs
+from box.notes import Notes, Outputs, guardian, reach, rest, runner
 from box.scripted import allow, by_hand, opening, run_script, with_script
 
 QUICK = {"STABLE_FOR": "0.5"}
@@ -97,14 +97,23 @@ def test_the_site_is_as_scripts_leave_them(site: Notes) -> None:
     assert site.link("current-api").startswith(f"{site.base}/api/vrs-")
 
 
-def test_a_first_deploy_that_fails_gives_the_scripts_site_back(site: Notes, outputs: Outputs) -> None:
+def test_a_first_deploy_that_fails_or_dies_gives_the_scripts_site_back(site: Notes, outputs: Outputs) -> None:
+    """All but bytecode, which its services write: the real environment, links as they were written, the crontab."""
     before, crontab = without_bytecode(site.facts(".mcc")), site.box.crontab()
     with opening(site, *OPENED) as opened:
         failed = site.deploy(outputs("v2", "does-not-start"), **QUICK)
-    assert failed.code == 1, failed
+        assert failed.code == 1, failed
+        assert (without_bytecode(site.facts(".mcc")), site.box.crontab()) == (before, crontab)
+        running = site.start_deploy(outputs("v2"), "--format", "jsonl", **QUICK)
+        reach(running, "cut-over", "restart ")
+        assert site.link(".venv").startswith("venvs/")
+        site.box.exec(["kill", "-9", guardian(site.box), runner(site.box)])
+        rest(running)
+        recovered = site.mcc("recover", "--site", site.base)
+        assert recovered.code == 0, recovered
     assert (opened.failures, opened.failed) == (0, [])
-    assert without_bytecode(site.facts(".mcc")) == before
-    assert site.box.crontab() == crontab
+    assert "as before (what a script made is live)" in failed.stdout
+    assert (without_bytecode(site.facts(".mcc")), site.box.crontab()) == (before, crontab)
     site.wait_for_version("1")
     assert "not by mcc: the next deploy adopts what is there" in site.mcc("status", "--stage", "prod").stdout
 

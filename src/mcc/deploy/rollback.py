@@ -40,7 +40,7 @@ from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import nothing_changed, run_id, run_work
-from mcc.runs.standing import environment_stands, has_project, obstacle
+from mcc.runs.standing import environment_stands, has_project, obstacle, obstacles
 from mcc.runs.work import Prepared, Work
 from mcc.steps.adopt import UseAdopted
 from mcc.steps.environment import BuildEnvironment
@@ -91,18 +91,21 @@ def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None) -> Rele
     if live is None:
         raise UsageError(f"nothing that mcc knows is live at {site.base}", help="is that the site's REMOTE_BASE?")
     release = ledger.before(live.name) if wanted is None else ledger.get(wanted)
-    possible = [each.name for each in ledger.standing() if each.state == "good" and not obstacle(files, site, each)]
-    there = f"there is a way back to: {', '.join(possible)}" if possible else "there is none that can be gone back to"
     if release is None and wanted is None:
-        raise UsageError(f"nothing that is kept was live before {live.name}", help=there)
+        raise UsageError(f"nothing that is kept was live before {live.name}", help=_possible(files, site, ledger))
     if release is None:
-        hints = [did_you_mean(str(wanted), list(ledger.order)), there]
+        hints = [did_you_mean(str(wanted), list(ledger.order)), _possible(files, site, ledger)]
         raise UsageError(f"there is no release {wanted!r}", help="; ".join(filter(None, hints)))
     altered = release.state == "live" and not is_as_recorded(files, site, release)
     problem = obstacle(files, site, dataclasses.replace(release, state="good") if altered else release)
     if problem:
-        raise SiteError(f"there is no way back to {release.name}: {problem}", help=there)
+        raise SiteError(f"there is no way back to {release.name}: {problem}", help=_possible(files, site, ledger))
     return release
+
+
+def _possible(files: Files, site: Site, ledger: Ledger) -> str:
+    found = [name for name, problem in obstacles(files, site, ledger.standing()).items() if not problem]
+    return f"there is a way back to: {', '.join(found)}" if found else "there is none that can be gone back to"
 
 
 def with_what_is_live(files: Files, site: Site, ledger: Ledger) -> Ledger:

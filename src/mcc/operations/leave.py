@@ -125,7 +125,7 @@ def _environment(asked: Asked, live: Release, source: Path | None, host: Host, r
         return
     site, folder = asked.site, source
     if not _is_adopted(source):
-        folder = site.kept(run) / "venv"
+        folder = site.environments / f"leaving-{run}"  # there it gets the rights that environments have
         step = CopyEnvironment(source, folder, site.environment)
         yield PlannedStep("venv", f"copy venvs/{source.name}, to be a real environment at .venv", step)
     names = _services(asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from mcc.core.environment_key import may_have_local_packages
 from mcc.core.layout import Site
 from mcc.host.environments import is_unchanged
@@ -9,15 +11,32 @@ from mcc.host.ports import Files
 from mcc.model.release import Release
 
 
+def obstacles(files: Files, site: Site, releases: Iterable[Release]) -> dict[str, str]:
+    """For each release by its name why there is no way back to it; an environment of several is looked at once."""
+    known: dict[tuple[str | None, str], bool] = {}
+
+    def stands(release: Release) -> bool:
+        key = (release.environment, release.fingerprint)
+        if key not in known:
+            known[key] = environment_stands(files, site, release)
+        return known[key]
+
+    return {release.name: _obstacle(files, site, release, stands) for release in releases}
+
+
 def obstacle(files: Files, site: Site, release: Release) -> str:
     """Why there is no way back to a release, in words; empty if there is one. The live one has none either."""
+    return obstacles(files, site, [release])[release.name]
+
+
+def _obstacle(files: Files, site: Site, release: Release, stands: Callable[[Release], bool]) -> str:
     states = {"live": "it is live", "failed": "it never came live", "pruned": "it is no longer on disk"}
     if release.state in states:
         return states[release.state]
     gone = [folder for folder in release.folders if files.kind(site.base / folder) != "folder"]
     if gone:
         return f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone"
-    if release.environment and not environment_stands(files, site, release):
+    if release.environment and not stands(release):
         return _cannot_rebuild(files, site, release)
     return ""
 

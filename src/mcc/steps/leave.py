@@ -32,7 +32,6 @@ class CopyEnvironment:
         return {}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
-        host.files.make_folder(self.target.parent, 0o700)
         host.files.remove_tree(self.target)
         tally = host.files.copy_tree(self.source, self.target, skip=("__pycache__", MARKER))
         self._name_place(host.files)
@@ -72,7 +71,8 @@ class GiveEnvironment:
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         if seen["kind"] == "link":
-            sweep(host.files, self.place.parent)
+            for folder in (self.place.parent, self.folder.parent):
+                sweep(host.files, folder)
             link_back(host, self.place, self.folder, seen["target"])
         return None
 

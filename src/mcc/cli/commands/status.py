@@ -16,7 +16,7 @@ from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
 from mcc.runs.maintenance import maintenance_data
-from mcc.runs.standing import obstacle
+from mcc.runs.standing import obstacles
 
 
 def show_status(stage: str | None, base: Path | None, format: str) -> int:
@@ -36,7 +36,7 @@ def show_releases(stage: str | None, base: Path | None, format: str) -> int:
     """Every release in the ledger."""
     site = _site(stage, base)
     ledger = _ledger(site)
-    problems = {release.name: obstacle(RealFiles(), site, release) for release in ledger.releases}
+    problems = obstacles(RealFiles(), site, ledger.releases)
     if format == "json":
         rows = [
             {"state": release.state, **ledgers.release_data(release), "no_way_back": problems[release.name]}
@@ -100,7 +100,9 @@ def _status(site: Site) -> dict[str, Any]:
         "links": {link: _target(site.base / link) for link in _links(site, live)},
         "changed_links": [link for link, to in live.links if _target(site.base / link) != to] if live else [],
         "changes": list(_changes(site, ledger)),
-        "can_go_back_to": [each.name for each in ledger.releases if not obstacle(RealFiles(), site, each)],
+        "can_go_back_to": [
+            name for name, problem in obstacles(RealFiles(), site, ledger.releases).items() if not problem
+        ],
         "last_failure": _last_failure(ledger),
         "backup": backup_state(site, live, RealFiles(), RealClock().now().astimezone()),
         "maintenance": maintenance_data(site, RealFiles()),
