@@ -383,6 +383,33 @@ def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> Non
         fresh.conf(conf_of_the_readme())
 
 
+LISTENS_BY_ITSELF = """[Service]
+ExecStart=/usr/bin/python3 -m http.server 8000 --bind 127.0.0.1 --directory /srv/notes
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_a_running_service_gives_its_port_to_its_socket_and_gets_it_back(fresh: Server) -> None:
+    """A template of the project's own is taken away: the unit is ours now, with a socket; undo.sh starts the old one."""
+    box, answers = fresh.box, ["curl", "-sf", "http://127.0.0.1:8000/config.yml"]
+    box.write(f"{OUTPUT}/mcc/notes-prod-api.service", LISTENS_BY_ITSELF)
+    try:
+        undo_own = undo_of(fresh.provision("--only", "units"))
+        box.exec("systemctl start notes-prod-api.service")
+        until(lambda: box.exec(answers, check=False).ok, "the service of the project's own", 10)
+        box.exec(f"rm -r {OUTPUT}/mcc")
+        done = fresh.provision("--only", "units")
+        assert "restarted notes-prod-api.service: its socket listens now" in done.stdout, done
+        assert box.state("notes-prod-api.socket") == "active"
+        box.exec(undo_of(done))
+        until(lambda: box.exec(answers, check=False).ok, "the service as it was", 10)
+        box.exec(undo_own)
+        assert box.state("notes-prod-api.service") == "inactive"
+    finally:
+        clear(box)
+
+
 def test_what_the_deploy_user_plants_leads_only_the_deploy_user_astray(fresh: Server) -> None:
     """Links in the site in place of its folders: root changes nothing where they lead, and stops."""
     box = fresh.box

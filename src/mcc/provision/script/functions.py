@@ -71,6 +71,7 @@ back() { cp -a "$KEEP/before$1" "$1.mcc-undo"; mv -fT "$1.mcc-undo" "$1"; echo "
 gone() { rm -f -- "$1"; echo "gone     $1"; }
 off() { systemctl -q disable --now "$@" 2>/dev/null || :; echo "off      $*"; }
 as_owner() { setsid --wait setpriv --reuid "$OWNER" --regid "$(id -g "$OWNER")" --init-groups --no-new-privs "$@"; }
+again= # services to start when the files are back
 
 END
 }
@@ -79,6 +80,7 @@ undo_tail() {
     cat <<'END'
 
 systemctl daemon-reload
+[ -z "$again" ] || systemctl start $again
 if command -v nginx >/dev/null && systemctl is-active -q nginx; then
     nginx -t -q && systemctl reload nginx
 fi
@@ -402,7 +404,7 @@ ask_certbot() { # EMAIL DOMAIN
 start_socket() { # SERVICE SOCKET: a service that listens by itself gives its port to the socket once
     if systemctl is-active -q "$2" || ! systemctl is-active -q "$1"; then return 0; fi
     systemctl stop "$1"
-    undo "systemctl stop $(quoted "$2"); systemctl start $(quoted "$1")"
+    undo "systemctl stop $(quoted "$1") $(quoted "$2"); again=\"\$again $1\""
     systemctl start "$2"
     systemctl start "$1"
     say "restarted $1: its socket listens now"

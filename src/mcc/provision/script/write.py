@@ -46,7 +46,8 @@ def _head(wish: Wish) -> str:
 # What root sets up on a server for {_comment(wish.base)}: made by mcc {__version__} from {_comment(wish.source)}.
 #
 # Read it, then run it as root, as often as you like: what is as it should be is left alone. All files are checked
-# before the first is put in place; what was there before is kept in {kept}/<time>/, with an undo.sh.
+# before the first is put in place. What was there before is kept, with an undo.sh, in
+# {kept}/<time>/.
 # Root runs nothing that {wish.user} owns, and makes nothing in folders of {wish.user}: that is done as {wish.user}.
 set -eu
 umask 022
@@ -143,7 +144,7 @@ def _set_up(wish: Wish) -> Iterator[str]:
         yield from (f"    ask_certbot {_q(wish.email or '')} {_q(domain)}" for domain in _made_up(wish))
         if _made_up(wish):
             yield "    take_up_nginx"
-    if wish.needs_uv and wish.wants("packages"):
+    if wish.needs_uv and wish.parts >= {"packages", "folders"}:
         yield _UV
 
 
