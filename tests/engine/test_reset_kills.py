@@ -340,6 +340,15 @@ def test_folders_that_are_links_are_refused() -> None:
         scene.reset()
 
 
+def test_a_folder_that_a_service_has_closed_is_refused_before_anything_begins() -> None:
+    scene = with_lists()
+    scene.world.plant({f"{BASE}/data/closed": None}, owner="www-data")
+    scene.world.disk.chmod(BASE / "data/closed", 0o700)
+    with pytest.raises(SiteError, match="data/closed cannot be moved aside: deploy may not write in it") as caught:
+        scene.reset()
+    assert caught.value.help == f"as root: chmod -R g+rwX {BASE}/data"
+
+
 def test_a_database_that_is_a_link_is_refused() -> None:
     scene = single()
     scene.world.disk.rename(BASE / "data.db", BASE / "elsewhere.db")

@@ -59,6 +59,7 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str
     found = site_databases(request.conf, request.site, host, run)
     _refuse_elsewhere(situation, found.targets)
     _refuse_links(situation, host, found.targets)
+    _refuse_closed(situation, host)
     warnings = check_situation(situation, host)
     plan = make_plan(situation, tuple(_wipe(situation, host, found.targets)))
     gone = RemoveLeftovers((situation.site.aside(run),), ())
@@ -84,6 +85,21 @@ def _refuse_links(s: Situation, host: Host, targets: tuple[Target, ...]) -> None
         kind = host.files.kind(path)
         if kind not in ("absent", what):
             raise SiteError(f"{path} is a {kind}, not a {what}: a reset does not follow it", help="move it away")
+
+
+def _refuse_closed(s: Situation, host: Host) -> None:
+    """A folder changes when it is moved to another: its entry .. does. With sudo its owner is set before."""
+    if s.request.conf.ownership.mode == "sudo":
+        return
+    for folder in (s.site.domains, s.site.data):
+        paths = [folder, *(folder / name for name in host.files.names(folder))]
+        closed = [path for path in paths if host.files.kind(path) == "folder" and not host.files.may_write(path)]
+        if closed:
+            more = f" (and {len(closed) - 1} more)" if len(closed) > 1 else ""
+            raise SiteError(
+                f"{closed[0]}{more} cannot be moved aside: {s.by} may not write in it",
+                help=f"as root: chmod -R g+rwX {folder}",
+            )
 
 
 def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[PlannedStep]:
