@@ -279,7 +279,7 @@ def test_undo_puts_everything_back(fresh: Server) -> None:
 
 
 def test_what_a_killed_run_has_done_can_be_taken_back_or_finished(fresh: Server) -> None:
-    box, script = fresh.box, fresh.script(*PARTS)
+    box, script = fresh.box, fresh.script(*PARTS[2:])
     before = as_it_is(fresh)
     middle = script.index("    place /etc/nginx/sites-available")
     killed = fresh.run(f"{script[:middle]}    kill -9 $$\n{script[middle:]}")
@@ -391,7 +391,7 @@ WantedBy=multi-user.target
 
 
 def test_a_running_service_gives_its_port_to_its_socket_and_gets_it_back(fresh: Server) -> None:
-    """A template of the project's own is taken away: the unit is ours now, with a socket; undo.sh starts the old one."""
+    """A unit of the project's own becomes ours, which has a socket; undo.sh starts the old one again."""
     box, answers = fresh.box, ["curl", "-sf", "http://127.0.0.1:8000/config.yml"]
     box.write(f"{OUTPUT}/mcc/notes-prod-api.service", LISTENS_BY_ITSELF)
     try:
