@@ -15,6 +15,7 @@ import pytest
 from cli.ground import Ground, children, is_one_message, wait_for
 
 SECRET = "much-secret"
+TOKEN = "t0ken-of-the-site"
 SCRIPT = (sys.executable, "mcc_deploy.py")
 HEAD = """\
 from mcc import App, Context
@@ -37,7 +38,7 @@ def project(live: Ground) -> Ground:
     """The release ``one`` is live; ``two`` has an environment, a secret and a variable."""
     live.python()
     live.conf(f"DB_PASSWORD: {SECRET}", "GREETING: hello {{STAGE}}", "STAGE: prod")
-    (live.site / ".env").write_text("COLOUR=blue\n")
+    (live.site / ".env").write_text(f"COLOUR=blue\nAPI_TOKEN={TOKEN}\n")
     return live
 
 
@@ -58,7 +59,7 @@ def before_migrate(context: Context) -> dict[str, object]:
     assert context.release.folders["ui"].parent == context.site.base / "ui"
     assert (context.site.base / "current-ui").resolve().name == context.previous.name
     assert context.output.name == "output"
-    assert context.run(["sh", "-c", "exit 3"], check=False).code == 3
+    assert context.run(["sh", "-c", "echo token $API_TOKEN; exit 3"], check=False).code == 3
     (database,) = context.databases
     assert database.url == f"sqlite:///{context.site.base}/data.db"
     with database.open() as connection:
@@ -82,10 +83,11 @@ def test_a_hook_gets_what_it_needs_and_its_secrets_are_shown_to_nobody(way: str,
     assert done.returncode == 0, done.stdout + done.stderr
     assert "hello prod in before migrate of prod, build #7 from main @ c0ffee00" in done.stdout
     assert "password ***" in done.stdout
+    assert "token ***" in done.stdout
     assert "greeting: hello prod" in done.stdout
     assert "from standard input" in done.stdout
     assert re.search(r"migrate +before_migrate, before migrate \(mcc_deploy.py:\d+\)", done.stdout)
-    assert SECRET not in done.stdout + done.stderr
+    assert not any(secret in done.stdout + done.stderr for secret in (SECRET, TOKEN))
     kept = [path for path in (project.site / ".mcc").rglob("*") if path.is_file() and "/lib/" not in str(path)]
     assert [path.parent.name for path in kept if SECRET.encode() in path.read_bytes()] == ["conf"]
     (record,) = [path for path in (project.site / ".mcc/runs").iterdir() if "before_migrate.told" in path.read_text()]
@@ -300,6 +302,19 @@ def test_killed_with_everything_a_hook_is_undone_later_by_the_sites_own_mcc(proj
     assert Path(f"{began}.undone").read_text() == "undone\n"
     assert project.journals() == []
     assert project.page() == "<h1>one</h1>\n"
+
+
+@pytest.mark.slow
+def test_if_the_deploying_process_alone_is_killed_the_hook_is_ended_and_undone_at_once(project: Ground) -> None:
+    began = hanging(project, 600)
+    with project.start() as running:
+        wait_for(began.exists)
+        os.kill(running.runner, signal.SIGKILL)
+        done = running.end()
+    assert done.returncode == 1
+    assert not any(is_there(pid) for pid in remembered(done.stdout))
+    assert Path(f"{began}.undone").read_text() == "undone\n"
+    assert project.journals() == []
 
 
 @pytest.mark.slow

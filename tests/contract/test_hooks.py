@@ -184,7 +184,7 @@ def call(folder: Path, body: str, site: Path | None = None) -> HookCall:
         folder / "conf.yml", Server(site or folder), services=Services("none"),
         values={"PASSWORD": SECRET}, secrets=frozenset({SECRET}),
     )  # fmt: skip
-    (told,) = context_file(conf, "prod", {}, folder, (), None, None, None).items()
+    (told,) = context_file(conf, frozenset(), "prod", {}, folder, (), None, None, None).items()
     (folder / told[0]).write_bytes(told[1])
     return HookCall(read(folder).hooks[0], folder, folder / told[0], folder / "result.json")
 
@@ -258,7 +258,7 @@ def test_a_database_is_opened_as_the_conf_has_it(tmp_path: Path, postgres: Fresh
     targets = (postgres.target('T 1"', name='T 1"'), SqliteDatabase("data.db", tmp_path / "data.db"))
     postgres.run('CREATE SCHEMA "T 1"""')
     conf = Conf(tmp_path, Server(tmp_path), services=Services("none"))
-    (told,) = context_file(conf, "prod", {}, tmp_path, targets, None, None, None).values()
+    (told,) = context_file(conf, frozenset(), "prod", {}, tmp_path, targets, None, None, None).values()
     asked.context.write_bytes(told)
     assert run(asked) == {"names": ['T 1"', "data.db"]}
     assert postgres.run("SELECT schemaname FROM pg_tables WHERE tablename = 'made'") == [('T 1"',)]

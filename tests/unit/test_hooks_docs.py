@@ -47,7 +47,8 @@ def test_the_options_are_those_of_the_decorators() -> None:
 
 
 def test_everything_of_the_context_is_documented_and_nothing_else(tmp_path: Path) -> None:
-    ((name, data),) = context_file(Conf(tmp_path, Server(tmp_path)), "x", {}, tmp_path, (), None, None, None).items()
+    conf = Conf(tmp_path, Server(tmp_path))
+    ((name, data),) = context_file(conf, frozenset(), "x", {}, tmp_path, (), None, None, None).items()
     (tmp_path / name).write_bytes(data)
     context = Context.read(tmp_path / name, tmp_path / "result", "before own: f")
     real = {name for name in dir(context) if not name.startswith("_")} - {"read"}

@@ -9,7 +9,7 @@ from mcc.core.hooks import BEHIND_COMMIT
 from mcc.host.ports import Host
 from mcc.model.database import Target
 from mcc.model.plan import PlannedStep
-from mcc.runs.hooks import Folders, context_file, folders_of, hook_step, keep_step
+from mcc.runs.hooks import Folders, context_file, folders_of, hook_step, keep_step, site_secrets
 
 if TYPE_CHECKING:
     from mcc.deploy.situation import Situation
@@ -49,6 +49,6 @@ def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, by
     live = s.adoption.release or s.ledger.live  # also one that a script made
     previous = folders_of(live, s.site, host.files)
     return context_file(
-        request.conf, request.stage.name, request.stage.parameters, request.output, targets, release, previous,
-        request.build,
+        request.conf, site_secrets(s.site, host.files), request.stage.name, request.stage.parameters, request.output,
+        targets, release, previous, request.build,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from mcc.model.problem import Problem
 from mcc.operations.site import Asked
 from mcc.runs.databases import site_databases
 from mcc.runs.hands import Hands
-from mcc.runs.hooks import context_file, folders_of, hook_step, keep_step
+from mcc.runs.hooks import context_file, folders_of, hook_step, keep_step, site_secrets
 from mcc.runs.ledger import read_ledger
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import run_id, run_work
@@ -91,8 +91,9 @@ def _prepare(wanted: ProjectStage, host: Host, run: str) -> Prepared:
     found = site_databases(asked.conf, asked.site, host, run)
     live = folders_of(read_ledger(host.files, asked.site).live, asked.site, host.files)
     told = context_file(
-        asked.conf, asked.stage, asked.parameters, wanted.output, found.targets, live, None, asked.build
-    )
+        asked.conf, site_secrets(asked.site, host.files), asked.stage, asked.parameters, wanted.output, found.targets,
+        live, None, asked.build,
+    )  # fmt: skip
     before = (
         keep_step(code, wanted.output, asked.site, run),
         hook_step(wanted.hook, code, asked.site, run, run),

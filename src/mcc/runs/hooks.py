@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mcc.core.databases import password, url_of
+from mcc.core.dotenv import variables
 from mcc.core.layout import Site
+from mcc.core.masking import is_secret_name, url_passwords
 from mcc.host.ports import Files
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Conf
@@ -46,8 +48,18 @@ def folders_of(release: Release | None, site: Site, files: Files) -> Folders | N
     return Folders(release.name, folders, home, environment)
 
 
+def site_secrets(site: Site, files: Files) -> frozenset[str]:
+    """Values of ``.env`` that must not be shown, by their names, and passwords in addresses there."""
+    if files.kind(site.variables) != "file":
+        return frozenset()
+    found = variables(files.read(site.variables).decode("utf-8", "replace"))
+    named = {value for name, value in found.items() if is_secret_name(name)}
+    return frozenset(named.union(*map(url_passwords, found.values())))
+
+
 def context_file(
     conf: Conf,
+    secrets: frozenset[str],
     stage: str,
     parameters: Mapping[str, Any],
     output: Path,
@@ -56,12 +68,12 @@ def context_file(
     previous: Folders | None,
     build: BuildInfo | None,
 ) -> Mapping[str, bytes]:
-    """What hooks may know, for :class:`mcc.runs.work.Prepared`."""
+    """What hooks may know, for :class:`mcc.runs.work.Prepared`. ``secrets`` are those that the conf does not know."""
     data = {
         "stage": stage,
         "parameters": parameters,
         "conf": conf.values,
-        "secrets": sorted(conf.secrets),
+        "secrets": sorted(conf.secrets | secrets),
         "site": conf.server.base,
         "output": output,
         "release": _as_data(release),
