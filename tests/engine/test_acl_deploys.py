@@ -91,6 +91,17 @@ def test_a_folder_of_another_user_is_named_with_the_command_that_gives_it_back(f
     assert "mcc provision --stage prod --only folders --script | sudo sh" in f"{error} {error.help}"
 
 
+def test_several_of_them_come_in_one_sentence_and_a_site_of_another_user_is_that_users() -> None:
+    scene = scenes.second(conf())
+    for folder in ("api", "scripts"):
+        scene.world.disk.node(BASE / folder).owner = ("www-data", "deploy")
+    assert f"{BASE}/api, {BASE}/scripts belong to www-data" in refusal(scene).message
+    scene.world.disk.node(BASE).owner = ("another", "deploy")
+    scene.world.disk.node(BASE).mode = 0o777
+    found = str(refusal(scene))
+    assert f"{BASE} belongs to another, and this runs as deploy (deploy as another)" in found
+
+
 def test_a_folder_that_the_service_made_with_the_list_of_the_one_above_will_do() -> None:
     scene = scenes.second(conf())
     node = scene.world.disk.node(SITE.domains / "two.example.com")

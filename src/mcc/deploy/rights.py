@@ -81,26 +81,30 @@ def problems(s: Situation, host: Host) -> Iterator[Refused]:
             help="mount it with the option acl, or use OWNERSHIP: none",
         )
         return
-    for rule in rules_of(s):
-        yield from _folder(s, rule, host)
+    yield from _folders(s, host)
     yield from _elsewhere(s)
     yield from _single_file(s, host)
     for path in _files(s):
         yield from _file(s, path, host)
 
 
-def _folder(s: Situation, rule: FolderRule, host: Host) -> Iterator[Refused]:
-    kind, now = host.files.kind(rule.path), host.rights.look(rule.path)
-    if now is None or (kind == "link" and rule.path == s.site.base):
-        return
-    if kind != "folder":
-        yield SiteError(f"{rule.path} is a {kind}, not a folder", help="move it away, then deploy again")
-        return
-    if now.owner == s.by or (rule.use == "written" and _will_do(s, rule, host)):
-        return
-    yield SiteError(
-        f"{rule.path} belongs to {now.owner}, and with OWNERSHIP: acl it has to be {s.by}'s", help=_provision(s)
-    )
+def _folders(s: Situation, host: Host) -> Iterator[Refused]:
+    strange: dict[str, list[str]] = {}
+    for rule in rules_of(s):
+        kind, now = host.files.kind(rule.path), host.rights.look(rule.path)
+        if now is None or (kind == "link" and rule.path == s.site.base):
+            continue
+        if kind != "folder":
+            yield SiteError(f"{rule.path} is a {kind}, not a folder", help="move it away, then deploy again")
+        elif now.owner != s.by and not (rule.use == "written" and _will_do(s, rule, host)):
+            strange.setdefault(now.owner, []).append(str(rule.path))
+    for owner, paths in strange.items():
+        if str(s.site.base) in paths:
+            yield SiteError(f"{s.site.base} belongs to {owner}, and this runs as {s.by}", help=f"deploy as {owner}")
+            continue
+        verb, it = ("belongs", "it has") if len(paths) == 1 else ("belong", "they have")
+        message = f"{', '.join(paths)} {verb} to {owner}, and with OWNERSHIP: acl {it} to be {s.by}'s"
+        yield SiteError(message, help=_provision(s))
 
 
 def _will_do(s: Situation, rule: FolderRule, host: Host) -> bool:
