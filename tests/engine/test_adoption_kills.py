@@ -151,21 +151,21 @@ def test_what_the_script_did_in_between_is_said_and_adopted_again() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_killed_at_any_effect_it_is_the_scripts_site_or_mccs(name: str) -> None:
     one = case(name)
-    for scene, where in killed(one.scene, Scene.deploy, some(70, one.effects, name)):
+    for scene, where in killed(one.scene, Scene.deploy, some(45, one.effects, name)):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_killed_again_while_it_is_recovered(name: str) -> None:
     one = case(name)
-    for scene, where in killed_twice(one.scene, Scene.deploy, some(4, one.effects, f"{name} twice"), 9):
+    for scene, where in killed_twice(one.scene, Scene.deploy, some(3, one.effects, f"{name} twice"), 9):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", ["adopt", "adopt a broken one", "in turns"])
 def test_a_power_cut_at_any_effect(name: str) -> None:
     one = case(name)
-    for scene, where in cut_off(one.scene, Scene.deploy, some(20, one.effects, f"{name} power")):
+    for scene, where in cut_off(one.scene, Scene.deploy, some(12, one.effects, f"{name} power")):
         one.check(scene, where)
 
 

@@ -208,19 +208,19 @@ def test_a_plan_changes_nothing() -> None:
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
     last = one.effects - 2  # .mcc gets another name by one rename, when the run has ended
-    for scene, where in killed(one.scene, LeaveScene.leave, some(70, last, name)):
+    for scene, where in killed(one.scene, LeaveScene.leave, some(45, last, name)):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_killed_again_while_it_is_recovered(name: str) -> None:
     one = case(name)
-    for scene, where in killed_twice(one.scene, LeaveScene.leave, some(4, one.effects - 2, f"{name} twice"), 9):
+    for scene, where in killed_twice(one.scene, LeaveScene.leave, some(3, one.effects - 2, f"{name} twice"), 9):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_power_cut_at_any_effect(name: str) -> None:
     one = case(name)
-    for scene, where in cut_off(one.scene, LeaveScene.leave, some(15, one.effects - 2, f"{name} power")):
+    for scene, where in cut_off(one.scene, LeaveScene.leave, some(10, one.effects - 2, f"{name} power")):
         one.check(scene, where)

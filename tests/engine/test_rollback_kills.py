@@ -320,19 +320,19 @@ def test_a_plan_changes_nothing() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for scene, where in killed(one.scene, BackScene.go_back, some(70, one.effects, name)):
+    for scene, where in killed(one.scene, BackScene.go_back, some(45, one.effects, name)):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_killed_again_while_it_is_recovered(name: str) -> None:
     one = case(name)
-    for scene, where in killed_twice(one.scene, BackScene.go_back, some(4, one.effects, f"{name} twice"), 9):
+    for scene, where in killed_twice(one.scene, BackScene.go_back, some(3, one.effects, f"{name} twice"), 9):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_power_cut_at_any_effect(name: str) -> None:
     one = case(name)
-    for scene, where in cut_off(one.scene, BackScene.go_back, some(15, one.effects, f"{name} power")):
+    for scene, where in cut_off(one.scene, BackScene.go_back, some(10, one.effects, f"{name} power")):
         one.check(scene, where)
