@@ -79,10 +79,13 @@ class Opened:
 
 @contextlib.contextmanager
 def opening(site: Notes, *paths: str) -> Iterator[Opened]:
-    """Meanwhile a process of the service user opens these files of the site, one after the other, without a pause."""
+    """Meanwhile a process of the service user opens these files of the site, one after the other, without a pause.
+
+    It takes what others leave: two processors are enough for all that goes on in a box.
+    """
     opened, stop = Opened(), "/run/stop-opening"
     site.box.exec(["rm", "-f", stop])
-    words = ["python3", "-c", _OPENS, stop, *(f"{site.base}/{path}" for path in paths)]
+    words = ["nice", "-n", "10", "python3", "-c", _OPENS, stop, *(f"{site.base}/{path}" for path in paths)]
     running = site.box.spawn(words, "www-data")
     try:
         yield opened
