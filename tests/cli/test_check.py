@@ -86,6 +86,20 @@ def test_a_branch_that_is_refused_is_an_error_for_its_stage(ground: Ground) -> N
     assert found(ground, "--stage", "prod") == (2, {"branches.refused": "error"})
 
 
+def test_a_stage_that_nobody_knows_to_do_is_an_error_until_the_project_says_it(ground: Ground) -> None:
+    ground.write(
+        "config.yml",
+        "deploy:\n  prod: {parameters: {conf: conf-prod.yml}}\n  db-shrink: {parameters: {conf: conf-prod.yml}}\n",
+    )
+    assert found(ground) == (2, {"config.operation": "error"})
+    ground.write(
+        "mcc_deploy.py",
+        "from mcc import App\n\napp = App()\n\n\n@app.stage('db-shrink')\ndef shrink(context):\n    pass\n",
+    )
+    assert found(ground) == (0, {})
+    assert found(ground, "--stage", "db-shrink") == (0, {})
+
+
 def test_values_of_the_server_are_no_mistake_elsewhere_and_one_there(ground: Ground) -> None:
     """``{{env:…}}`` is looked up where the site is."""
     ground.conf('DB_PASSWORD: "{{env:SHOP_PASSWORD}}"', 'API_PORT: "{{env:SHOP_PORT}}"')

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mcc.check.files import function_for, operations
 from mcc.check.output import Output, build_info, check_output, lock
 from mcc.check.project import branches, check_project, config_of, confs_of, is_project, problems
 from mcc.check.server import check_server, scene_of, scene_of_site
@@ -14,7 +15,7 @@ from mcc.core.branch_table import BranchTable
 from mcc.core.findings import Finding, error, green
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
-from mcc.core.stages import find_stage, known_operation
+from mcc.core.stages import find_stage, operation
 from mcc.deploy.request import Request, read_request
 from mcc.errors import BranchRefused, ConfigError
 from mcc.host.ports import Host
@@ -51,11 +52,16 @@ def check_folder(folder: Path, stage: str | None, hands: Hands, senses: Senses) 
     if config is None:
         return Checked("project" if in_project else "output", folder, stage or "", tuple(found))
     chosen = (find_stage(config, stage),) if stage else config.stages
+    found += operations(host, folder, config, chosen)
     if in_project:
         return _project(folder, stage or "", config, chosen, found, host)
-    if stage and known_operation(chosen[0]) is None:
+    if stage and _deploys(chosen[0], host, folder):
         return _server(folder, stage, found, host, hands, senses)
     return _output(folder, stage or "", config, chosen, found, host)
+
+
+def _deploys(stage: Stage, host: Host, folder: Path) -> bool:
+    return operation(stage.name, stage.parameters) is None and function_for(host, folder, stage) is None
 
 
 def check_site(base: Path, hands: Hands, senses: Senses) -> Checked:

@@ -14,6 +14,14 @@ from mcc.model.problem import Problem
 from mcc.runs.run import run_id
 
 _SEEN = "a deploy goes on all the same, and says this again"
+_REFUSED = "a deploy would be refused for this"
+_WAYS = {
+    "disk.room": "remove what is not needed (old releases, backups, logs), or make the disk larger",
+    "folders.base": "as root: make the folder, and give it to the deploy user (mcc provision --only folders)",
+    "output.components": "build again, with the folder in the output; or correct COMPONENTS",
+    "output.file-missing": "copy it into the output when building, or take it out of the conf",
+    "databases.unreadable": "look at the file's owner and mode; mcc backup --list says what copies there are",
+}
 
 
 def deploy(scene: Scene) -> Iterator[Finding]:
@@ -22,6 +30,7 @@ def deploy(scene: Scene) -> Iterator[Finding]:
     yield from _warnings(scene.request)
     first = list(request_problems(scene.request, scene.host))
     yield from map(_refused, first)
+    known = len(first)
     try:
         if has_python(scene.request, scene.host.files):
             scene.host.uv.interpreter(scene.request.output)
@@ -35,7 +44,8 @@ def deploy(scene: Scene) -> Iterator[Finding]:
     except MccError as wrong:
         yield from _could_not_look(wrong)
         return
-    yield from map(_refused, situation_problems(situation, scene.host))
+    first += situation_problems(situation, scene.host)
+    yield from map(_refused, first[known:])
     yield from _databases(situation)
     yield from (warning(code, "", text, _SEEN) for code, text in situation_warnings(situation, scene.host))
     yield from _rights(scene, situation)
@@ -57,7 +67,7 @@ def _warnings(request: Request) -> Iterator[Finding]:
 
 def _refused(coded: Coded) -> Finding:
     code, wrong = coded
-    return error(code, "", wrong.message, wrong.help or "a deploy would be refused for this")
+    return error(code, "", wrong.message, wrong.help or _WAYS.get(code, _REFUSED))
 
 
 def _could_not_look(wrong: MccError) -> Iterator[Finding]:
@@ -68,7 +78,7 @@ def _could_not_look(wrong: MccError) -> Iterator[Finding]:
     if isinstance(wrong, MigrationFailed):
         code = "databases.unreadable"
     log = f": {'; '.join(wrong.log[-2:])}" if wrong.log else ""
-    yield error(code, "", wrong.message + log, wrong.help or "a deploy would be refused for this")
+    yield error(code, "", wrong.message + log, wrong.help or _WAYS.get(code, _REFUSED))
 
 
 def _in_file(problem: Problem) -> Finding:

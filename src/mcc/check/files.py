@@ -7,12 +7,16 @@ from pathlib import Path, PurePosixPath
 
 from mcc.core.findings import Finding, error, ok, warning
 from mcc.core.hooks import FILE
+from mcc.core.nearest import did_you_mean
 from mcc.core.sql.words import Dialect
+from mcc.core.stages import OPERATIONS, operation
 from mcc.core.wording import many
 from mcc.errors import ConfigError, StepError
 from mcc.host.migration_files import read_migrations
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Component, Conf
+from mcc.model.config import Config, Stage
+from mcc.model.hooks import Hook
 
 _ALEMBIC = ("env.py", "script.py.mako", "versions")
 
@@ -38,6 +42,29 @@ def hooks_file(host: Host, folder: Path) -> Iterator[Finding]:
     yield from (warning("hooks.warning", FILE, text, "correct it, or leave it") for text in code.warnings)
     if not code.warnings:
         yield ok("hooks.read", f"{many(len(code.hooks), 'function')} of the project's own", FILE)
+
+
+def operations(host: Host, folder: Path, config: Config, stages: Sequence[Stage]) -> Iterator[Finding]:
+    """Stages that are an operation which neither mcc knows nor the project's own Python."""
+    for stage in stages:
+        what = operation(stage.name, stage.parameters)
+        if what is None or what in OPERATIONS or function_for(host, folder, stage) is not None:
+            continue
+        where = f"{config.path.name}:{stage.line}" if stage.line else config.path.name
+        message = f"stage {stage.name}: neither mcc nor {FILE} knows the operation {what}"
+        hints = (did_you_mean(what, OPERATIONS), f"operations: {', '.join(OPERATIONS)}; deploy for a deploy")
+        yield error("config.operation", where, message, "; ".join(filter(None, hints)))
+
+
+def function_for(host: Host, folder: Path, stage: Stage) -> Hook | None:
+    """The project's own function that is what a stage does; what is wrong with the file is said elsewhere."""
+    if host.files.kind(folder / FILE) != "file":
+        return None
+    try:
+        code = host.hooks.read(folder)
+    except (ConfigError, StepError):
+        return None
+    return (code.stage(stage.name) or code.stage(str(stage.parameters.get("operation")))) if code else None
 
 
 def migrations_in(files: Files, folder: Path, conf: Conf, components: Sequence[Component]) -> list[Finding]:

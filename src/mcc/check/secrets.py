@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.check.scene import Scene
+from mcc.core.acl import others_in
 from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.ownership import closing
+from mcc.steps.variables import read_by_services
 
 
 def secrets(scene: Scene) -> Iterator[Finding]:
@@ -30,6 +33,10 @@ def _one(scene: Scene, path: Path) -> Iterator[Finding]:
     elif facts.owner != scene.user:
         message = f"it belongs to {facts.owner}, who can change it"
         yield error("secrets.owner", str(path), message, f"as root: chown {scene.user}: {path} && chmod 600 {path}")
-    elif facts.mode & 0o077:
-        message = f"others may get at the secrets in it ({facts.mode:04o})"
-        yield warning("secrets.open", str(path), message, f"chmod 600 {path}")
+        return
+    reader = scene.service_user if path == scene.site.variables else None
+    others = others_in(facts.mode, facts.acl, (reader,) if reader else ())
+    if others:
+        message = f"{', '.join(others)} may get at the secrets in it ({facts.mode:04o})"
+        named = reader is not None and read_by_services(scene.host.files, scene.site.base)
+        yield warning("secrets.open", str(path), message, closing(path, reader if named and reader else ""))

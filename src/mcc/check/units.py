@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mcc.check.scene import Scene
 from mcc.core.findings import Finding, ok
 from mcc.core.unit_look import PROPERTIES, Expected, judge, read_shown
+from mcc.host.access import may
 
 
 def units(scene: Scene) -> Iterator[Finding]:
@@ -27,6 +28,7 @@ def units(scene: Scene) -> Iterator[Finding]:
 
 
 def _expected(scene: Scene, name: str) -> Expected:
+    user = scene.service_user
     return Expected(
         base=str(scene.site.base),
         links=scene.links,
@@ -35,4 +37,5 @@ def _expected(scene: Scene, name: str) -> Expected:
         worker=name in scene.conf.services.workers,
         live=scene.live is not None,
         variables=scene.host.files.kind(scene.site.variables) == "file",
+        readable=user is None or may(scene.host.rights, user, scene.site.variables, "r"),
     )

@@ -245,7 +245,8 @@ def _services(s: Situation, host: Host) -> Iterator[Refused]:
         state = host.services.state(name)
         if not state.known:
             yield SiteError(
-                f"the service {name} is not known: {state.words}", help="only root can install it; ask for the unit"
+                f"the service {name} is not known: {state.words}",
+                help="only root can install it: mcc provision shows the unit, and writes a script for root",
             )
 
 
