@@ -427,6 +427,53 @@ def test_what_the_deploy_user_plants_leads_only_the_deploy_user_astray(fresh: Se
         box.exec(f"rm -r /srv/rich {SITE} /var/backups/mcc", check=False)
 
 
+SWAPS = """
+import contextlib, os, sys
+def swap(place, elsewhere):
+    with contextlib.suppress(OSError):
+        os.rename(place, place + ".aside")
+        os.symlink(elsewhere, place)
+    with contextlib.suppress(OSError):
+        os.unlink(place)
+    with contextlib.suppress(OSError):
+        os.rename(place + ".aside", place)
+print("begun", flush=True)
+while True:
+    for place in sys.argv[2:]:
+        swap(place, sys.argv[1])
+"""
+
+
+def test_links_that_come_and_go_meanwhile_lead_root_nowhere(fresh: Server) -> None:
+    """Folders of the site, the site and the one above it are exchanged for links as fast as the deploy user can.
+
+    Of the script it is the part that is root's own (what another way of ownership left is given back), again and again.
+    """
+    box, script = fresh.box, fresh.script("--only", "folders")
+    for other in ("straight", "folder", "passes"):
+        script = script.replace(f"\n    {other} ", "\n    : ")
+    script = re.sub(r"\n    (give /.*)", r"\n    (\1) || :" * 8, script)
+    box.exec("install -d -o www-data -m 700 /srv/victim /srv/victim/api /srv/victim/notes-prod/api /srv/victim/logs")
+    box.exec("touch /srv/victim/api/file /srv/victim/notes-prod/api/file; chown -R www-data /srv/victim")
+    box.exec(f"mkdir -p {SITE}/api/vrs-1 {SITE}/logs", DEPLOY_USER)
+    box.exec(f"chown -R www-data:{DEPLOY_USER} {SITE}/api {SITE}/logs")
+    listed = "getfacl -pR /srv/victim; find /srv/victim -printf '%p %U %G %m\n' | sort"
+    before = box.exec(listed).stdout
+    places = (f"{SITE}/api", f"{SITE}/logs", SITE, "/home/stenvala/live")
+    swapping = box.spawn(["python3", "-c", SWAPS, "/srv/victim", *places], DEPLOY_USER)
+    try:
+        assert swapping.process.stdout is not None
+        assert swapping.process.stdout.readline() == "begun\n"
+        codes = [fresh.run(script).code for _ in range(2)]
+        assert set(codes) == {0}
+        assert box.exec(listed).stdout == before
+    finally:
+        swapping.signal(9)
+        swapping.wait()
+        box.exec("cd /home/stenvala; rm -rf live live.aside /srv/victim /var/backups/mcc")
+        box.exec("mkdir live", DEPLOY_USER)
+
+
 def test_what_another_way_of_ownership_left_becomes_the_deploy_users(fresh: Server) -> None:
     """Releases that chown gave to the service are its no longer; no link and no second name is followed."""
     box = fresh.box
