@@ -152,7 +152,7 @@ cp ~/shop/pyproject.toml ~/shop/uv.lock .
 UV_PROJECT_ENVIRONMENT={BASE}/venvs/k uv sync -q --frozen --link-mode=copy --python {PYTHON}/bin/python3.11
 ln -s venvs/k .venv; ln -s ../../venvs/k api/vrs-1/.venv
 ln -s api/vrs-1 current-api; ln -s ui/vrs-1 current-ui
-echo SECRET_WORD=sesame >.env; chmod 600 .env
+echo SECRET_WORD=sesame >.env; chmod 600 .env; setfacl -m u:www-data:r .env
 """
 OWNED = f"""set -e
 for each in domains domains/{DOMAINS[0]} domains/{DOMAINS[1]} data logs run; do

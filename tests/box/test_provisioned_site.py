@@ -159,7 +159,7 @@ def test_the_services_write_data_and_logs_and_nothing_else(shop: Shop) -> None:
     assert facts["variables"] == {
         "STAGE": "prod", "LOG_LEVEL": "info", "DATA_DIR": f"{BASE}/data", "SECRET_WORD": "sesame",
     }  # fmt: skip
-    assert (facts["env"], facts["privileges"], facts["cwd"]) == (False, ["1"], f"{BASE}/api/vrs-1")
+    assert (facts["env"], facts["privileges"], facts["cwd"]) == (True, ["1"], f"{BASE}/api/vrs-1")
     outcome = shop.json("/api/writes")
     assert {folder for folder in OPEN if outcome[folder]} == set()
     assert {folder: outcome[folder] for folder in CLOSED if outcome[folder] != "Read-only file system"} == {}

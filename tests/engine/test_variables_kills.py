@@ -83,12 +83,13 @@ def change(scene: Scene, what: Change = CHANGE) -> tuple[int, FakeHands]:
 def test_a_line_is_replaced_where_it_stands_and_the_file_is_closed_to_others() -> None:
     scene = Scene.new()
     scene.world.disk.chmod(SITE.variables, 0o644)
-    warnings = look_at_variables(SITE, scene.world.host().files).warnings
-    assert warnings[0].startswith(".env can be read or written by others (mode 0644)")
+    warnings = look_at_variables(SITE, scene.world.host()).warnings
+    assert warnings[0] == f".env can be read or written by its group, others (mode 0644): chmod 600 {SITE.variables}"
     code, _ = change(scene)
     assert (code, scene.text) == (0, AFTER)
-    found = look_at_variables(SITE, scene.world.host().files)
-    assert (found.mode, found.warnings) == (0o600, ())
+    found = look_at_variables(SITE, scene.world.host())
+    assert found.access
+    assert (found.access.mode, found.warnings) == (0o600, ())
     assert found.values == {"A": "1", "DB_PASSWORD": SECRET, "B": "2"}
 
 
@@ -96,7 +97,7 @@ def test_it_works_on_a_site_that_nothing_was_deployed_to() -> None:
     scene = Scene(FakeWorld(BASE))
     scene.world.plant({f"{BASE}/": None})
     assert change(scene)[0] == 0
-    assert look_at_variables(SITE, scene.world.host().files).values == CHANGE.values
+    assert look_at_variables(SITE, scene.world.host()).values == CHANGE.values
 
 
 def test_no_value_is_in_an_event_or_left_in_a_file_but_env() -> None:
@@ -200,18 +201,24 @@ class TestRestart:
 
 def test_units_that_load_the_file_are_known_by_systemd() -> None:
     world = Scene.new().world
-    services = ("a.service", "b.service")
+    services = ("a.service", "b.service", "c.service", "d.service")
     release = Release("vrs-1", "live", "2026-01-01T00:00:00+00:00", "run", services=services, manager="systemd")
     world.plant({str(SITE.ledger): live_line(release)})
     world.commands.programs["systemctl"] = "/bin/systemctl"
-    says = {"a.service": "/etc/x.env (ignore_errors=no)\n/srv/site/.env (ignore_errors=yes)\n", "b.service": "\n"}
-    world.commands.does["systemctl"] = lambda call: (0, says[call.words[-1]])
-    assert readers(SITE, FakeHands(world)) == ("a.service",)
+    files = ("/etc/x.env (ignore_errors=no)", "/srv/site/.env (ignore_errors=yes)")
+    says = {
+        "a.service": "".join(f"EnvironmentFiles={file}\n" for file in files),
+        "b.service": "ExecStart={ path=/x ; argv[]=/x /srv/site/logs/b.log /srv/site/.env /y ; ignore_errors=no ; }\n",
+        "c.service": "ExecStart={ path=/x ; argv[]=/x /srv/site/.envs /srv/site/.env.old ; ignore_errors=no ; }\n",
+        "d.service": "",
+    }
+    world.commands.does["systemctl"] = lambda call: (0, f"Id={call.words[-1]}\n{says[call.words[-1]]}")
+    assert readers(SITE, FakeHands(world)) == ("a.service", "b.service")
     world.disk.write(SITE.ledger, live_line(dataclasses.replace(release, manager="none")))
     assert readers(SITE, FakeHands(world)) == ()
 
 
 def test_what_a_service_would_get_otherwise_is_a_warning() -> None:
-    (warning,) = look_at_variables(SITE, Scene.new().world.host().files).warnings
+    (warning,) = look_at_variables(SITE, Scene.new().world.host()).warnings
     assert warning.startswith(".env, line 3: a service would get DB_PASSWORD otherwise than it is read here")
     assert "hunter2" not in warning

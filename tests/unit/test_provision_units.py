@@ -17,6 +17,7 @@ from mcc.host.yaml import parse
 from mcc.model.conf import Conf
 from mcc.provision.unit_words import command, path_value, word
 from mcc.provision.units import unit_files
+from mcc.provision.wanted import UNITS
 
 HEAD = """\
 REMOTE_BASE: /home/deploy/live/shop
@@ -45,7 +46,7 @@ def conf(text: str) -> Conf:
 
 
 def units(text: str, templates: dict[str, str] | None = None) -> dict[str, str]:
-    return {file.path.name: file.text for file in unit_files(conf(text), templates or {})}
+    return {file.path.name: file.text for file in unit_files(conf(text), templates or {}) if file.path.parent == UNITS}
 
 
 def setting(unit: str, name: str) -> str:
@@ -102,7 +103,7 @@ def test_a_template_unit_has_two_slots_which_their_links_let_run() -> None:
 )
 def test_a_workers_program_is_the_environments(written: str, program: str) -> None:
     made = units(f"{HEAD}WORKER_SERVICE_NAME: w\nWORKER_COMMAND: {written}\n")
-    assert setting(made["w.service"], "ExecStart").endswith(f"{BASE}/logs/w.log {program}")
+    assert setting(made["w.service"], "ExecStart").endswith(f"{BASE}/logs/w.log {BASE}/.env {program}")
 
 
 def test_gunicorn_runs_asgi_unless_it_is_given_another_class() -> None:
@@ -122,10 +123,23 @@ def test_services_run_as_the_service_user_and_get_the_variables_of_the_site() ->
     web = units(f"{WEB}LOG_LEVEL: debug\nDATA_DIR: /srv/data\nAPP: shop.web:app\n")["shop.service"]
     assert (setting(web, "User"), setting(web, "Group")) == ("www-data", "deploy")
     assert setting(web, "Environment") == "STAGE=prod LOG_LEVEL=debug DATA_DIR=/srv/data PYTHONUNBUFFERED=1"
-    assert setting(web, "EnvironmentFile") == f"-{BASE}/.env"
     assert setting(web, "ExecStart").endswith(
         "--log-level debug --proxy-headers --timeout-graceful-shutdown 10 shop.web:app"
     )
+
+
+def test_nothing_of_the_site_is_read_by_systemd_itself() -> None:
+    """It would read as root, and through links: what starts the service reads .env and opens the log as its user."""
+    made = unit_files(conf(f"{WEB}WORKER_SERVICE_NAME: w\nWORKER_COMMAND: python -m w\n"), {})
+    start, text = made[0], "".join(file.text for file in made if file.path.parent == UNITS)
+    assert (str(start.path), start.mode) == ("/usr/local/lib/mcc/start-shop.pl", 0o644)
+    assert f"ExecStart=/usr/bin/perl {start.path} {BASE}/logs/w.log {BASE}/.env {BASE}/.venv/bin/python -m w\n" in text
+    for name in ("EnvironmentFile=", "StandardOutput=", "StandardError=", "StandardInput=", "LoadCredential="):
+        assert name not in text
+
+
+def test_where_all_units_are_the_projects_own_nothing_else_is_installed() -> None:
+    assert [file.path.name for file in unit_files(conf(WEB), {"mcc/shop.service": "[Service]\n"})] == ["shop.service"]
 
 
 def test_without_systemd_there_are_no_units() -> None:
@@ -221,7 +235,7 @@ def test_each_worker_may_have_a_template_of_its_own_and_the_general_one_is_the_w
 def test_only_a_unit_that_says_when_is_started_at_boot() -> None:
     own = {"mcc/shop.service": "[Service]\n"}
     assert [file.enable for file in unit_files(conf(WEB), own)] == [False]
-    assert [file.enable for file in unit_files(conf(WEB), {})] == [True, True]
+    assert [file.enable for file in unit_files(conf(WEB), {})] == [False, True, True]
 
 
 def test_one_unit_cannot_speak_of_several_domains() -> None:

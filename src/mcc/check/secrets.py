@@ -1,4 +1,4 @@
-"""Files with secrets: for the deploy user alone."""
+"""Files with secrets: for the deploy user alone, and ``.env`` for services that read it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mcc.check.scene import Scene
 from mcc.core.acl import others_in
 from mcc.core.findings import Finding, error, ok, warning
 from mcc.core.ownership import closing
+from mcc.host.ports import Access
 from mcc.steps.variables import read_by_services
 
 
@@ -21,7 +22,7 @@ def secrets(scene: Scene) -> Iterator[Finding]:
     found = [finding for path in there for finding in _one(scene, path)]
     yield from found
     if there and not found:
-        yield ok("secrets.closed", "files with secrets can be read by the deploy user alone")
+        yield ok("secrets.closed", "files with secrets can be read by nobody else")
 
 
 def _one(scene: Scene, path: Path) -> Iterator[Finding]:
@@ -33,10 +34,14 @@ def _one(scene: Scene, path: Path) -> Iterator[Finding]:
     elif facts.owner != scene.user:
         message = f"it belongs to {facts.owner}, who can change it"
         yield error("secrets.owner", str(path), message, f"as root: chown {scene.user}: {path} && chmod 600 {path}")
-        return
+    else:
+        yield from _open(scene, path, facts)
+
+
+def _open(scene: Scene, path: Path, facts: Access) -> Iterator[Finding]:
     reader = scene.service_user if path == scene.site.variables else None
     others = others_in(facts.mode, facts.acl, (reader,) if reader else ())
     if others:
         message = f"{', '.join(others)} may get at the secrets in it ({facts.mode:04o})"
-        named = reader is not None and read_by_services(scene.host.files, scene.site.base)
-        yield warning("secrets.open", str(path), message, closing(path, reader if named and reader else ""))
+        named = reader if reader and read_by_services(scene.host.files, scene.site.base) else ""
+        yield warning("secrets.open", str(path), message, closing(path, named, facts.acl))

@@ -6,7 +6,7 @@ that all but the owner and others may have; ``o::…``: others. ``d:`` before it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 _TAGS = "ugmo"
@@ -46,3 +46,22 @@ def for_file(acl: Iterable[str]) -> tuple[str, ...]:
     """What a folder's list would give to a file in it: nobody runs it."""
     entries = (entry(text) for text in acl)
     return canonical(str(Entry(False, each.tag, each.name, each.rights & 6)) for each in entries if not each.default)
+
+
+def others_in(mode: int, acl: Iterable[str], readers: Collection[str]) -> tuple[str, ...]:
+    """Who may do something with a file besides its owner, and besides ``readers`` who may only read it; in words."""
+    entries = [each for each in map(entry, acl) if not each.default]
+    mask = next((each.rights for each in entries if each.tag == "m"), 7)
+    owning = next((each.rights for each in entries if each.tag == "g" and not each.name), 0)
+    group = owning if entries else mode >> 3 & 7
+    found = ["its group"] if group & mask else []
+    for each in entries:
+        allowed = 4 if each.tag == "u" and each.name in readers else 0
+        if each.name and each.rights & mask & ~allowed:
+            found.append(f"{'the group ' if each.tag == 'g' else ''}{each.name}")
+    return (*found, *(("others",) if mode & 7 else ()))
+
+
+def readers_in(acl: Iterable[str]) -> tuple[str, ...]:
+    """The users who are named in a list for reading alone."""
+    return tuple(each.name for each in map(entry, acl) if each.tag == "u" and each.name and each.rights == 4)

@@ -106,7 +106,7 @@ class _Reader:
         self._at = start + len(name) + 1
         value, closed = self._value()
         if self._shell and not closed:  # a person's slip: for the line alone
-            value, self._at = self._text[start + len(name) + 1 : stop].strip(), stop
+            value, self._at = self._text[start + len(name) + 1 : stop].strip(_BLANKS), stop
         name = name.rstrip(_BLANKS)
         yield Assignment(_EXPORT.sub("", name, count=1) if self._shell else name, value, start, self._at)
 

@@ -9,10 +9,12 @@ since SQLite removes the side files of whoever was there before.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mcc.core.acl import canonical
 from mcc.core.backups import root_of
 from mcc.core.layout import Site
 from mcc.model.conf import Conf
@@ -22,6 +24,22 @@ Use = Literal["passed", "read", "written", "private"]
 
 _STICKY = 0o1000
 _SETGID = 0o2000
+
+
+VARIABLES_MODE = 0o640
+"""Of a ``.env`` with a list: its group's bits are what the list grants at most, and the group itself gets nothing."""
+
+
+def variables_acl(user: str) -> tuple[str, ...]:
+    """The list of a ``.env`` that the services read as their user."""
+    return canonical(("u::rw-", f"u:{user}:r--", "g::---", "m::r--", "o::---"))
+
+
+def closing(path: Path, reader: str = "", acl: Iterable[str] = ()) -> str:
+    """What a person types to close ``.env`` to all but its owner and ``reader``. ``acl``: the list that it has."""
+    if reader:
+        return f"setfacl --set {','.join(variables_acl(reader))} {path}"
+    return f"{f'setfacl -b {path} && ' if [*acl] else ''}chmod 600 {path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 UNITS = Path("/etc/systemd/system")
+PROGRAMS = Path("/usr/local/lib/mcc")
 _AT_BOOT = UNITS / "multi-user.target.wants"
 
 
@@ -28,6 +29,11 @@ def recovery_files(base: Path) -> tuple[Path, Path]:
     """The unit's file, and the link by which systemd starts it at boot."""
     name = recovery_unit(base)
     return UNITS / name, _AT_BOOT / name
+
+
+def start_program(base: Path) -> Path:
+    """Root's program that starts the services of a site: it reads ``.env`` as their user."""
+    return PROGRAMS / f"start-{site_name(base)}.pl"
 
 
 def is_ours(text: bytes, base: Path) -> bool:

@@ -9,8 +9,11 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from mcc.core.findings import Finding, error, warning
+from mcc.core.ownership import closing
 
 PROPERTIES = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "Type", "Restart", "StartLimitIntervalUSec",
@@ -33,14 +36,18 @@ class Expected:
     live: bool
     variables: bool
     """Whether the site has a ``.env``."""
+    readable: bool = True
+    """Whether the service user may read it."""
 
 
 def read_shown(output: str) -> dict[str, dict[str, str]]:
     """The properties of each unit by its ``Id``; blocks are parted by an empty line."""
     units = {}
     for block in output.strip().split("\n\n"):
-        pairs = (line.partition("=") for line in block.splitlines())
-        shown = {key: value for key, equals, value in pairs if equals}
+        shown: dict[str, str] = {}
+        for key, equals, value in (line.partition("=") for line in block.splitlines()):
+            if equals:  # what has several values is on several lines
+                shown[key] = f"{shown[key]}\n{value}" if key in shown else value
         units[shown.get("Id", "")] = shown
     return units
 
@@ -103,10 +110,24 @@ def _limits(name: str, shown: Mapping[str, str]) -> Iterator[Finding]:
         yield warning("units.restart", name, "Restart= is not set: a service that dies stays down", help)
 
 
+def loaded_by(shown: Mapping[str, str], base: str) -> Literal["systemd", "itself", ""]:
+    """Who loads the site's ``.env``: systemd, as root, or the unit's own command, as its user."""
+    path, files = f"{base}/.env", shown.get("EnvironmentFiles", "").splitlines()
+    if path in (re.sub(r" \(ignore_errors=\w+\)$", "", line.strip()) for line in files):
+        return "systemd"
+    commands = _COMMAND.findall(shown.get("ExecStart", "") + " ; ")
+    return "itself" if any(f" {path} " in f"{words} " for words in commands) else ""
+
+
 def _variables(name: str, shown: Mapping[str, str], expected: Expected) -> Iterator[Finding]:
-    if expected.variables and f"{expected.base}/.env" not in shown.get("EnvironmentFiles", ""):
-        help = f"as root: EnvironmentFile=-{expected.base}/.env in [Service], then: systemctl daemon-reload"
-        yield warning("units.variables", name, f"it does not load {expected.base}/.env", help)
+    path = f"{expected.base}/.env"
+    by = loaded_by(shown, expected.base) if expected.variables else "systemd"
+    if by == "":
+        help = f"as root: EnvironmentFile=-{path} in [Service], then: systemctl daemon-reload"
+        yield warning("units.variables", name, f"it does not load {path}", help)
+    elif by == "itself" and not expected.readable and shown.get("User") == expected.user:
+        help = f"{closing(Path(path), expected.user or '')}; where the disk knows no such lists: mount it with acl"
+        yield error("units.variables-closed", name, f"it reads {path}, and {expected.user} may not", help)
 
 
 def _standing(name: str, shown: Mapping[str, str], expected: Expected) -> Iterator[Finding]:

@@ -75,6 +75,7 @@ def _folders(s: Situation) -> Iterator[PlannedStep]:
     yield from rights.folder_steps(s)
     yield _step("place", f"folders of {s.site.base}", MakeFolders(folders, rights.folder_mode(s)))
     yield from rights.log_steps(s, cron_lines(s)[0] if s.has_crontab else ())
+    yield from rights.variables_steps(s)
 
 
 def _place(s: Situation) -> Iterator[PlannedStep]:

@@ -20,6 +20,7 @@ from mcc.host.ports import Host
 from mcc.model.plan import PlannedStep
 from mcc.steps.link import SwitchLink
 from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
+from mcc.steps.variables import ShareVariables
 
 _FILE_MODE = 0o660
 
@@ -66,6 +67,13 @@ def log_steps(s: Situation, lines: Iterable[str]) -> Iterator[PlannedStep]:
     logs = logs_added_to(lines, s.site.logs)
     if is_shared(s) and logs:
         yield PlannedStep("place", f"logs of cron jobs: {', '.join(log.name for log in logs)}", TakeLogs(logs))
+
+
+def variables_steps(s: Situation) -> Iterator[PlannedStep]:
+    """Before a service is started that reads ``.env`` as its user."""
+    user = s.request.conf.ownership.user
+    if s.shares_variables and user and user != s.by:
+        yield PlannedStep("place", f".env: {user} reads it", ShareVariables(s.site.variables, user))
 
 
 def problems(s: Situation, host: Host) -> Iterator[Refused]:

@@ -38,6 +38,7 @@ from mcc.model.release import Release
 from mcc.runs.databases import site_databases
 from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
+from mcc.steps.variables import read_by_services
 
 _RECORDS_KEPT = 50
 
@@ -87,6 +88,8 @@ class Situation:
     """The site was in maintenance before."""
     code: ProjectCode | None = None
     """The project's own Python."""
+    shares_variables: bool = False
+    """Services read ``.env``, which is there, as their own user."""
     resets: bool = False
     """Data is wiped first, so that databases count as empty."""
 
@@ -167,6 +170,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=recovers_at_boot(host.files, request.site),
         maintained=maintained(request.site, host.files),
+        shares_variables=_shares_variables(request.site, host.files),
         resets=resets,
         code=host.hooks.read(request.output),
     )
@@ -180,6 +184,10 @@ def recovers_at_boot(files: Files, site: Site) -> bool:
     if files.kind(unit) != "file" or files.kind(link) != "link":
         return False
     return is_ours(files.read(unit), site.base)
+
+
+def _shares_variables(site: Site, files: Files) -> bool:
+    return files.kind(site.variables) == "file" and read_by_services(files, site.base)
 
 
 def components_of(request: Request, files: Files) -> tuple[Component, ...]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mcc.core import sudo
+from mcc.core.acl import others_in, readers_in
 from mcc.core.dotenv import Difference, differences, variables
 from mcc.core.dotenv_edit import line_for, with_variables, without_variables
 from mcc.core.layout import Site
 from mcc.core.masking import Masker, is_secret_name
 from mcc.core.nearest import did_you_mean
+from mcc.core.ownership import closing
+from mcc.core.stages import find_stage
 from mcc.core.unfit import Unfit
-from mcc.errors import RightsError, SiteError, UsageError
-from mcc.host.ports import Files, Host
+from mcc.core.unit_look import loaded_by, read_shown
+from mcc.errors import Refused, RightsError, SiteError, UsageError
+from mcc.host.access import may
+from mcc.host.ports import Access, Files, Host
+from mcc.host.settings import conf_name, read_conf, read_config
 from mcc.model.conf import Conf, Services
 from mcc.model.plan import Plan, PlannedStep
 from mcc.runs.hands import Hands
@@ -22,11 +28,10 @@ from mcc.runs.ledger import read_ledger
 from mcc.runs.run import run_work
 from mcc.runs.work import Prepared, Work
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
-from mcc.steps.variables import WriteVariables
+from mcc.steps.variables import WriteVariables, read_by_services
 from mcc.steps.waiting import Health
 
 _SHORT = 8
-_OPEN = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Change:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     gone: tuple[str, ...] = ()
     restart: Conf | None = None
+    reader: str = ""
+    """As whom the services run, as far as it is known."""
 
     @property
     def action(self) -> str:
@@ -52,11 +59,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``.env`` as it is. ``mode`` is None if there is no file."""
+    """``.env`` as it is. ``access`` is None if there is no file.
 
+    ``reader`` is the user of services that read it themselves, if that is another; ``read``: that user may.
+    """
+
+    path: Path
     values: Mapping[str, str] = field(repr=False)
     differences: tuple[Difference, ...]
-    mode: int | None
+    access: Access | None
+    reader: str = ""
+    read: bool = True
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -64,8 +77,16 @@ class Found:
         return tuple(self._warnings())
 
     def _warnings(self) -> Iterator[str]:
-        if self.mode is not None and self.mode & _OPEN:
-            yield f".env can be read or written by others (mode {self.mode:04o}): chmod 600 .env"
+        if self.access is None:
+            return
+        acl = self.access.acl
+        others = others_in(self.access.mode, acl, (self.reader,) if self.reader else readers_in(acl))
+        if others:
+            who, way_out = ", ".join(others), closing(self.path, self.reader, acl)
+            yield f".env can be read or written by {who} (mode {self.access.mode:04o}): {way_out}"
+        if not self.read:
+            way_out = f"{closing(self.path, self.reader)}; it takes a disk that knows access control lists"
+            yield f".env cannot be read by {self.reader}, and the services read it as {self.reader}: {way_out}"
         for each in self.differences:
             yield f".env, {each} (a comment behind a value, export, or an open quote): mcc env set writes it anew"
 
@@ -79,11 +100,34 @@ def check_values(values: Mapping[str, str]) -> None:
             raise UsageError(error.message, help=error.help) from None
 
 
-def look_at_variables(site: Site, files: Files) -> Found:
-    """What the site has. Raises SiteError for a file that is none, or no text."""
-    text = _text(site, files)
-    there = files.kind(site.variables) == "file"
-    return Found(variables(text), differences(text), _mode(site, files) if there else None)
+def look_at_variables(site: Site, host: Host, user: str = "") -> Found:
+    """What the site has. ``user`` runs its services. Raises SiteError for a file that is none, or no text."""
+    text, path = _text(site, host.files), site.variables
+    access = host.rights.look(path) if host.files.kind(path) == "file" else None
+    reader = _reads_itself(site, host, user)
+    read = not (access and reader) or may(host.rights, reader, path, "r")
+    # systemd reads it for services that do not read it themselves
+    found = () if read_by_services(host.files, site.base) else differences(text)
+    return Found(path, variables(text), found, access, reader, read)
+
+
+def service_user(site: Site, output: Path, stage: str | None, files: Files) -> str:
+    """As whom the services run, by the stage's conf or the live release's; empty where no conf can say it."""
+    try:
+        if stage is not None:
+            folder, name = output, conf_name(find_stage(read_config(output), stage))
+        else:
+            live = read_ledger(files, site).live
+            folder, name = site.own / "conf", site.conf(live.name).name if live else ""
+        conf = read_conf(folder, name, site_env=False, stand_ins=True) if name else None
+    except Refused:
+        return ""
+    return (conf.ownership.user or "") if conf else ""
+
+
+def _reads_itself(site: Site, host: Host, user: str) -> str:
+    others = user if user != host.machine.user() else ""
+    return others if others and read_by_services(host.files, site.base) else ""
 
 
 def change_variables(change: Change, hands: Hands) -> int:
@@ -106,10 +150,9 @@ def readers(site: Site, hands: Hands) -> tuple[str, ...]:
 
 
 def _loads(host: Host, unit: str, site: Site) -> bool:
-    shown = host.commands.run(["systemctl", "show", "-P", "EnvironmentFiles", "--", unit], timeout=30.0)
-    # One a line: /path/.env (ignore_errors=yes)
-    files = [re.sub(r" \(ignore_errors=\w+\)$", "", line.strip()) for line in shown.output.splitlines()]
-    return str(site.variables) in files
+    words = ["systemctl", "show", "--property=Id,EnvironmentFiles,ExecStart", "--", unit]
+    shown = read_shown(host.commands.run(words, timeout=30.0).output)
+    return any(loaded_by(each, str(site.base)) for each in shown.values())
 
 
 def _prepare(change: Change, host: Host, run: str) -> Prepared:
@@ -121,9 +164,17 @@ def _prepare(change: Change, host: Host, run: str) -> Prepared:
         raise SiteError(f"{change.site.variables}: {error.message}", help=error.help) from None
     file = change.site.kept(run) / "variables"
     names = ", ".join(change.values or change.gone)
-    write = PlannedStep("place", f".env: {names}", WriteVariables(change.site.variables, file))
+    write = PlannedStep("place", f".env: {names}", WriteVariables(change.site.variables, file, _reader(change, host)))
     steps = (write,) if change.restart is None else (*_restart(change.restart, change.site, host, write),)
     return Prepared(Plan(steps, ()), kept={file.name: changed.encode()})
+
+
+def _reader(change: Change, host: Host) -> str:
+    """The services' user if they read the file themselves; else who was named in its list by hand."""
+    path = change.site.variables
+    access = host.rights.look(path) if host.files.kind(path) == "file" else None
+    named = readers_in(access.acl) if access else ()
+    return _reads_itself(change.site, host, change.reader) or next(iter(named), "")
 
 
 def _refuse_unknown(gone: Sequence[str], known: Mapping[str, str]) -> None:
@@ -169,6 +220,3 @@ def _text(site: Site, files: Files) -> str:
     except UnicodeDecodeError:
         raise SiteError(f"{site.variables} is not UTF-8", help="put it right by hand") from None
 
-
-def _mode(site: Site, files: Files) -> int | None:
-    return next((entry.mode for entry in files.walk(site.base) if entry.path == site.variables.name), None)

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcc.core.layout import Site
+from mcc.core.provisioned import start_program
 from mcc.core.unit_names import SLOTS, instance_of, is_template, socket_of, unit_file
 from mcc.errors import ConfigError
 from mcc.model.conf import Conf
 from mcc.provision.commands import web_command, worker_command
 from mcc.provision.hardening import hardening
 from mcc.provision.names import api_link, description, worker_description
+from mcc.provision.start import PERL, start_file
 from mcc.provision.templates import DAEMON, filled, own, without_secrets
 from mcc.provision.unit_problems import unit_problems
 from mcc.provision.unit_words import command, literal, path_value, words
@@ -28,7 +30,7 @@ _MORE = 5.0
 
 
 def unit_files(conf: Conf, templates: Templates) -> tuple[File, ...]:
-    """The units that systemd starts for this site; none with another manager. Raises ConfigError."""
+    """The site's units, and the program that starts them; none with another manager. Raises ConfigError."""
     if conf.services.manager != "systemd":
         return ()
     problems = list(unit_problems(conf, [name for name in conf.services.all if not _place(conf, name, templates)]))
@@ -37,7 +39,8 @@ def unit_files(conf: Conf, templates: Templates) -> tuple[File, ...]:
     files = [file for name in conf.services.all for file in _files(conf, name, templates)]
     for file in files:
         without_secrets(file.text, file.path.name, conf)
-    return tuple(files)
+    starts = any(str(start_program(conf.server.base)) in file.text for file in files)
+    return (*((start_file(conf),) if starts else ()), *files)
 
 
 def _files(conf: Conf, name: str, templates: Templates) -> Sequence[File]:
@@ -110,7 +113,7 @@ StartLimitIntervalSec=0
 
 [Service]
 WorkingDirectory={path_value(base / api_link(conf))}
-{_logged(conf, name, run)}\
+{_started(conf, name, run)}\
 {_common(conf, _RESTART_PATIENCE)}
 [Install]
 WantedBy=multi-user.target
@@ -134,7 +137,7 @@ StartLimitIntervalSec=0
 [Service]
 WorkingDirectory={_with_slot(slot)}
 ExecStartPre=-{stale}
-{_logged(conf, instance_of(name, "%i"), run, slot=True)}\
+{_started(conf, instance_of(name, "%i"), run, slot=True)}\
 {_common(conf, patience)}
 [Install]
 WantedBy=multi-user.target
@@ -153,7 +156,7 @@ StartLimitIntervalSec=0
 
 [Service]
 WorkingDirectory={path_value(conf.server.base / api_link(conf))}
-{_logged(conf, name, worker_command(conf))}\
+{_started(conf, name, worker_command(conf))}\
 {_common(conf, _WORKER_PATIENCE)}
 [Install]
 WantedBy=multi-user.target
@@ -164,27 +167,25 @@ def _with_slot(path: Path) -> str:
     return path_value(path).replace("%%i", "%i")
 
 
-def _logged(conf: Conf, name: str, run: Sequence[str], slot: bool = False) -> str:
-    """The command, and where its output goes.
+def _started(conf: Conf, name: str, run: Sequence[str], slot: bool = False) -> str:
+    """The command, run by the program that opens the log and reads ``.env`` as the service's user.
 
-    A shell opens the log, as the service's user: systemd would open it as root, and would follow a link that the
-    service put in its place. It also is what the deploy user can read, who may not read the journal.
+    The log also is what the deploy user can read, who may not read the journal.
     """
-    log = Site(conf.server.base).logs / f"{unit_file(name).removesuffix('.service')}.log"
-    into_log = 'exec "$@" >>"$0" 2>&1'
-    words = command(("/bin/sh", "-c", into_log, str(log), *run), slot)
-    return f"# By a shell, as the service's user: systemd itself would open the log as root.\nExecStart={words}\n"
+    site = Site(conf.server.base)
+    log = site.logs / f"{unit_file(name).removesuffix('.service')}.log"
+    words = command((PERL, str(start_program(conf.server.base)), str(log), str(site.variables), *run), slot)
+    return f"# Opens the log and reads .env as the service's user; systemd itself would as root.\nExecStart={words}\n"
 
 
 def _common(conf: Conf, patience: float) -> str:
     """What all services of the site have in common."""
-    base, user = conf.server.base, conf.ownership.user or conf.server.user
+    user = conf.ownership.user or conf.server.user
     group = f"Group={conf.ownership.group}\n" if conf.ownership.group else ""
     return f"""\
 User={user}
 {group}UMask=0002
 Environment={words(_variables(conf))}
-EnvironmentFile=-{path_value(base / ".env")}
 Restart=always
 RestartSec=1
 KillMode=mixed

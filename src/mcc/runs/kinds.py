@@ -29,7 +29,7 @@ from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
-from mcc.steps.variables import WriteVariables
+from mcc.steps.variables import ShareVariables, WriteVariables
 from mcc.steps.wipe import EmptyDatabase, WipeFiles
 
 
@@ -44,7 +44,7 @@ def step_kinds() -> Kinds:
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, WipeFiles,
-        ShareFiles, ShareFolders, TakeLogs,
+        ShareFiles, ShareFolders, ShareVariables, TakeLogs,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,

@@ -12,17 +12,27 @@ from mcc.cli.commands.which_site import site_of
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
 from mcc.core.dotenv import variables
+from mcc.core.layout import Site
 from mcc.core.masking import MASK, is_secret_name
 from mcc.errors import UsageError
 from mcc.host.files import RealFiles
+from mcc.model.conf import Conf, Services
 from mcc.operations.site import asked_by_site
-from mcc.operations.variables import Change, change_variables, check_values, look_at_variables, readers
+from mcc.operations.variables import (
+    Change,
+    Found,
+    change_variables,
+    check_values,
+    look_at_variables,
+    readers,
+    service_user,
+)
 
 
 def run_env_list(stage: str | None, base: Path | None, show: bool, format: str) -> int:
     """Names, and values only if they are asked for; the exit code."""
     site = site_of(stage, base, new=True)
-    found = look_at_variables(site, RealFiles())
+    found = _look(site, stage, RealHands(screen_for("plain")))
     values = {name: value if show else MASK for name, value in found.values.items()}
     if format == "json":
         data = {"site": str(site.base), "variables": values, "warnings": list(found.warnings)}
@@ -46,20 +56,32 @@ def run_env_set(
     for name, equals, _ in (word.partition("=") for word in words):
         if equals and is_secret_name(name):
             _warn([f"{name} stays in the shell's history; mcc env set {name} asks for it instead"])
-    return _change(Change(site, values, (), asked_by_site(site.base).conf if restart else None), format)
+    return _change(Change(site, values, (), _conf(site, restart), _user(site, stage)), stage, format)
 
 
 def run_env_unset(names: Sequence[str], stage: str | None, base: Path | None, restart: bool, format: str) -> int:
     """Take variables out; the exit code."""
     site = site_of(stage, base)
-    return _change(Change(site, {}, tuple(names), asked_by_site(site.base).conf if restart else None), format)
+    return _change(Change(site, {}, tuple(names), _conf(site, restart), _user(site, stage)), stage, format)
 
 
-def _change(change: Change, format: str) -> int:
+def _conf(site: Site, restart: bool) -> Conf | None:
+    return asked_by_site(site.base).conf if restart else None
+
+
+def _user(site: Site, stage: str | None) -> str:
+    return service_user(site, Path.cwd(), stage, RealFiles())
+
+
+def _look(site: Site, stage: str | None, hands: RealHands) -> Found:
+    return look_at_variables(site, hands.host(site, Services(manager="none")), _user(site, stage))
+
+
+def _change(change: Change, stage: str | None, format: str) -> int:
     hands = RealHands(screen_for(format))
     code = change_variables(change, hands)
     if code == 0:
-        _warn(look_at_variables(change.site, RealFiles()).warnings)
+        _warn(_look(change.site, stage, hands).warnings)
         _say_who_sees_it(change, hands, format)
     return code
 
