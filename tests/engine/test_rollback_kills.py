@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from engine import test_alembic_kills
 from fakes import scenes, scripted
 from fakes.deaths import cut_off, killed, killed_twice, some
 from fakes.hands import FakeHands
@@ -306,6 +307,19 @@ def test_a_person_who_switched_the_links_by_hand_is_understood() -> None:
     assert scene.go_back() == 0
     assert scene.live == second
     assert scene.ledger.live.back_from == first  # type: ignore[union-attr]
+
+
+def test_alembics_revision_is_said_and_the_way_back_too() -> None:
+    scene = test_alembic_kills.scene()
+    assert scene.deploy() == 0
+    scene.world.postgres.applied[("shop", "public")] = ("b2",)
+    scene.world.time.pass_by(60)
+    back, hands = of(scene), FakeHands(scene.world)
+    first, second = back.ledger.order
+    assert back.go_back(hands) == 0
+    ended = [event for event in hands.events if isinstance(event, RunEnded)][-1]
+    assert ended.databases == f"at alembic's revision b2, which {first} does not know"
+    assert f"--from before/{second} " in ended.todo[0]
 
 
 def test_a_plan_changes_nothing() -> None:

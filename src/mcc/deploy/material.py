@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from mcc.deploy.adoption import PROJECT
 from mcc.deploy.going_live import cron_lines
 from mcc.deploy.situation import Situation
+from mcc.host.alembic import INI
 from mcc.model.plan import PlannedStep
 from mcc.runs.adopted_jobs import CRONTAB
 from mcc.steps.adopt import KeepCron
@@ -20,9 +22,15 @@ def material_steps(s: Situation) -> Iterator[PlannedStep]:
     output = s.request.output
     names = [file.source for file in s.request.conf.site_files]
     names += [*(PROJECT if s.environment else ()), *(f"scripts/{name}" for name in s.script_names)]
-    files = tuple((output / name, name) for name in dict.fromkeys(names))
+    named = {name: output / name for name in names} | _alembic_ini(s)
+    files = tuple((path, name) for name, path in named.items())
     step = KeepMaterial(files, s.site.material(s.version))
     yield PlannedStep("place", "what a way back needs -> .mcc/releases", step)
+
+
+def _alembic_ini(s: Situation) -> dict[str, Path]:
+    """Where the release's revisions are is written there."""
+    return {name: path for name, path in s.alembic.configuration if name == INI} if s.alembic else {}
 
 
 def adopt_steps(s: Situation) -> Iterator[PlannedStep]:
