@@ -12,6 +12,7 @@ from mcc.core.recovery_line import recovery_line
 from mcc.core.smoke import smoke_urls
 from mcc.core.wording import many
 from mcc.deploy.maintenance import resting_urls
+from mcc.deploy.rights import log_steps
 from mcc.deploy.situation import Situation
 from mcc.model.plan import Phase, PlannedStep, Step
 from mcc.steps.adopt import ExchangeEnvironment
@@ -66,6 +67,7 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
         return
     conf, site = s.request.conf, s.site
     lines, older = cron_lines(s)
+    yield from log_steps(s, lines)
     jobs = many(len(conf.cron) + len(backup_lines(conf.backup, site)) // 2, "job")
     step, after = InstallCron(site.base, lines, older), with_block(s.crontab, site.base, lines, older)
     yield PlannedStep("cut-over", f"crontab: {jobs}", step, details=changes(s.crontab, after))

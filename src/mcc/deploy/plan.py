@@ -12,7 +12,7 @@ from mcc.core.wording import many
 from mcc.deploy import maintenance, rights
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
-from mcc.deploy.going_live import cron_lines, cut_over_steps, health, restart_steps, smoke_steps, stable_steps
+from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
@@ -74,7 +74,6 @@ def _folders(s: Situation) -> Iterator[PlannedStep]:
     folders = tuple(s.site.base / name for name in dict.fromkeys(names) if name != ".")
     yield from rights.folder_steps(s)
     yield _step("place", f"folders of {s.site.base}", MakeFolders(folders, rights.folder_mode(s)))
-    yield from rights.log_steps(s, cron_lines(s)[0] if s.has_crontab else ())
     yield from rights.variables_steps(s)
 
 

@@ -63,10 +63,10 @@ def database_steps(s: Situation) -> Iterator[PlannedStep]:
 
 
 def log_steps(s: Situation, lines: Iterable[str]) -> Iterator[PlannedStep]:
-    """Before the crontab names them."""
+    """Files of our own for the lines of the crontab to add to."""
     logs = logs_added_to(lines, s.site.logs)
     if is_shared(s) and logs:
-        yield PlannedStep("place", f"logs of cron jobs: {', '.join(log.name for log in logs)}", TakeLogs(logs))
+        yield PlannedStep("cut-over", f"logs of cron jobs: {', '.join(log.name for log in logs)}", TakeLogs(logs))
 
 
 def variables_steps(s: Situation) -> Iterator[PlannedStep]:
