@@ -165,6 +165,7 @@ def run(site: Notes, script: str) -> None:
 def found(site: Notes, *words: str, leave: Collection[str] = SPECIFIED) -> tuple[int, set[str]]:
     """The exit code, and the codes of all that is not well."""
     done = site.mcc("check", *(words or ("--stage", "prod")), "--format", "json")
+    assert done.stdout.startswith("{"), done
     answer = json.loads(done.stdout)
     bad = [finding for finding in answer["findings"] if finding["level"] != "ok"]
     print(
@@ -194,8 +195,10 @@ def test_each_fault_is_found_and_named(site: Notes, together: str) -> None:
     """Planted: found, and nothing else is. Mended: all is well again."""
     faults = TABLE[together]
     run(site, "\n".join(fault.plant for fault in faults))
-    _, codes = found(site)
-    run(site, "\n".join([MEND, *(fault.mend for fault in faults)]))
+    try:
+        _, codes = found(site)
+    finally:
+        run(site, "\n".join([MEND, *(fault.mend for fault in faults)]))
     wanted = {fault.code for fault in faults}
     assert wanted - codes == set(), "planted and not found"
     assert codes - wanted == {code for fault in faults for code in fault.also} - wanted

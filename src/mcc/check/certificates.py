@@ -42,6 +42,6 @@ def _bad(seen: Certificate) -> Finding:
     help = {
         "expired": _RENEW,
         "wrong-name": "as root: name the certificate of this domain in its nginx site (ssl_certificate), reload nginx",
-        "not-trusted": "as root: get one of a known authority (certbot), and let nginx send the whole chain (fullchain)",
+        "not-trusted": "as root: get one of a known authority (certbot), and let nginx send its whole chain",
     }.get(seen.trust, "look at the domain's DNS entry, at nginx, and at the firewall")
     return error(f"certificates.{seen.trust}", seen.domain, seen.reason or "it shows no certificate", help)
