@@ -111,6 +111,7 @@ def _index() -> dict[str, str]:
 
 
 pytestmark = pytest.mark.slow
+whole = pytest.mark.skipif(not os.environ.get("MCC_FULL"), reason="of the long suites, with MCC_FULL=1")
 
 
 @pytest.mark.network
@@ -367,6 +368,7 @@ def test_a_certificate_signed_by_itself_stands_in_until_certbot_has_a_real_one(f
         fresh.conf(conf_of_the_readme())
 
 
+@whole
 def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> None:
     box = fresh.box
     fresh.conf(conf_of_the_readme().replace("notes-prod-api.service", "notes-prod@.service"))
@@ -390,6 +392,7 @@ WantedBy=multi-user.target
 """
 
 
+@whole
 def test_a_running_service_gives_its_port_to_its_socket_and_gets_it_back(fresh: Server) -> None:
     """A unit of the project's own becomes ours, which has a socket; undo.sh starts the old one again."""
     box, answers = fresh.box, ["curl", "-sf", "http://127.0.0.1:8000/config.yml"]
