@@ -19,6 +19,8 @@ from fakes.host import FakeWorld
 from fakes.scenes import BASE, OUT, Scene, State
 from mcc.core.hooks import BEFORE_COMMIT, BEHIND_COMMIT, FILE, STEPS
 from mcc.core.layout import Site
+from mcc.deploy.hooks import told
+from mcc.deploy.situation import look
 from mcc.errors import ConfigError, Stuck
 from mcc.model.event import RunEnded, Warned
 from mcc.model.hooks import ProjectCode
@@ -245,6 +247,16 @@ def test_the_kept_code_is_open_to_the_deploy_user_alone_and_no_secret_is_in_the_
     assert found[holding[0]][1] == 0o600
     revived(died)
     assert died.journals() == []
+
+
+@pytest.mark.parametrize("wiped", [False, True])
+def test_a_hook_of_a_reset_is_told_of_no_release_before(wiped: bool) -> None:
+    """One that makes or changes a schema has to make it: there is nothing any more."""
+    scene = with_hooks(scenes.second())
+    host = FakeHands(scene.world).host(SITE, scene.request.conf.services)
+    s = look(scene.request, host, "run", "tool", resets=wiped)
+    told_of = json.loads(told(s, host, ())["hooks.json"])
+    assert (told_of["previous"] is None) == wiped
 
 
 # A stage that is the project's own

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mcc.core.branches import refusal
-from mcc.core.own_script import imports_mcc, parts_of
+from mcc.core.hooks import uses_mcc
+from mcc.core.own_script import parts_of
 from mcc.core.python_app import applications, health_path
 from mcc.errors import UsageError
 from mcc.host.commands import RealCommands
@@ -183,7 +184,7 @@ def test_what_the_older_script_does_besides_needs_a_hook(older: Path) -> None:
     hooks = {note.text.split(":")[0] for note in result.notes if note.kind == "hook"}
     assert hooks == {"warm_up", "export"}
     proposed = (older / "mcc_deploy.py.new").read_text()
-    assert imports_mcc(proposed)
+    assert uses_mcc(proposed.encode())
     assert '@app.stage("export")' in proposed
     compile(proposed, "mcc_deploy.py.new", "exec")
 

@@ -37,16 +37,6 @@ class Part:
     by_mcc: str
 
 
-def imports_mcc(text: str) -> bool:
-    """Whether the script stands on mcc already. Raises SyntaxError."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "mcc" for alias in node.names):
-            return True
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mcc" and not node.level:
-            return True
-    return False
-
-
 def parts_of(text: str) -> tuple[Part, ...]:
     """Functions that do something, and stages that are no deploys, in the order of the file. Raises SyntaxError."""
     tree = ast.parse(text)

@@ -47,7 +47,8 @@ def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, by
         s.environment_folder,
     )
     live = s.adoption.release or s.ledger.live  # also one that a script made
-    previous = folders_of(live, s.site, host.files)
+    # A reset begins from nothing: a hook that makes or changes a schema has to make it.
+    previous = None if s.resets else folders_of(live, s.site, host.files)
     return context_file(
         request.conf, site_secrets(s.site, host.files), request.stage.name, request.stage.parameters, request.output,
         targets, release, previous, request.build,

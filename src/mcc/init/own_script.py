@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mcc.core.own_script import Part, imports_mcc, parts_of
+from mcc.core.hooks import uses_mcc
+from mcc.core.own_script import Part, parts_of
 from mcc.host.ports import Files
 from mcc.init.notes import Note
 from mcc.model.project import NewFile
@@ -19,12 +20,12 @@ def look_at_script(folder: Path, files: Files) -> Iterator[tuple[Note, NewFile |
     """What is said of the script; the second of a pair is a file that is proposed beside it."""
     if files.kind(folder / SCRIPT) != "file":
         return
-    text = files.read(folder / SCRIPT).decode("utf-8", "replace")
+    source = files.read(folder / SCRIPT)
+    if uses_mcc(source):
+        yield Note("unchanged", SCRIPT, "stands on mcc"), None
+        return
     try:
-        if imports_mcc(text):
-            yield Note("unchanged", SCRIPT, "stands on mcc"), None
-            return
-        parts = parts_of(text)
+        parts = parts_of(source.decode("utf-8", "replace"))
     except (SyntaxError, ValueError) as error:
         yield Note("unchanged", SCRIPT, f"is ignored by mcc deploy; it cannot be read: {error}"), None
         return
