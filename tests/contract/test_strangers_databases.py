@@ -14,6 +14,8 @@ import pytest
 
 from mcc.core.migrating.files import read_one
 from mcc.errors import StepError
+from mcc.host.alembic import Alembic, Room, Tenant
+from mcc.host.commands import RealCommands
 from mcc.host.files import RealFiles
 from mcc.host.sqlite.copies import SqliteCopies
 from mcc.host.sqlite.damage import empty
@@ -189,3 +191,14 @@ def test_who_exchanges_all_the_time_never_gets_another_database_changed(top: Pat
         stop.set()
         thread.join()
     assert victim(top) == before
+
+
+def test_alembic_is_not_even_started_on_a_strangers_link(top: Path) -> None:
+    """It opens the file itself, and would follow."""
+    (top / "tenant/data.db").unlink()
+    (top / "tenant/data.db").symlink_to(top / "victim/data.db")
+    os.lchown(top / "tenant/data.db", STRANGER, STRANGER)
+    room = Room(top / "room", top, top, top, (), ())
+    alembic = Alembic(RealFiles(), RealCommands(), room)
+    with pytest.raises(StepError, match="symbolic link that another user"):
+        alembic.upgrade(Tenant("tenant", "sqlite:///x", file=top / "tenant/data.db"), lambda _: None)

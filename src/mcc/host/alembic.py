@@ -17,6 +17,7 @@ from mcc.core.masking import Masker, url_passwords
 from mcc.core.migrating.alembic_versions import revisions_in
 from mcc.errors import CommandFailed, MigrationFailed
 from mcc.host.ports import Commands, Completed, Files
+from mcc.host.sqlite.place import place_of
 
 INI = "alembic.ini"
 _ERROR = re.compile(r"[\w.]+(Error|Exception|Warning|Interrupt|\.\w+): |FAILED: ")
@@ -124,6 +125,8 @@ class Alembic:
     def _run(
         self, tenant: Tenant, words: Sequence[str], timeout: float, on_line: Callable[[str], None] | None
     ) -> Completed:
+        if tenant.file is not None:
+            place_of(tenant.file)  # no link of the service's user leads alembic elsewhere
         url = self._url(tenant)
         mask = Masker(_secrets(url)).mask
         say = (lambda line: on_line(mask(line))) if on_line else None
