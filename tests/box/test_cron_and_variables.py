@@ -14,6 +14,7 @@ from mcc.core.dotenv import for_systemd
 ODD = f"{SITES}/50% off"
 PLAIN = f"{SITES}/plain"
 UNITED = f"{SITES}/united"
+TOLD = f"{SITES}/told"
 CONFIG = "deploy:\n  prod:\n    parameters: { conf: conf.yml }\n"
 REBOOT = "@reboot"
 # Each writes a file of its own, so that what cron made of it can be seen.
@@ -43,7 +44,7 @@ def deploy(box: Box, base: str, *conf: str, files: dict[str, str] | None = None)
     return box.exec(["mcc", "deploy", "--stage", "prod"], DEPLOY_USER, cwd=at)
 
 
-def mcc(box: Box, *words: str, check: bool = True, **options: bytes) -> Result:
+def mcc(box: Box, *words: str, check: bool = True, **options: object) -> Result:
     return box.exec(["mcc", *words], DEPLOY_USER, check=check, **options)  # type: ignore[arg-type]
 
 
@@ -145,8 +146,67 @@ def test_a_service_gets_what_was_set(server: Box) -> None:
     assert found == f"{UNITED}/.env\n"
 
 
+TELLER = """#!/bin/sh
+env -0 >"$DATA_DIR/new"
+mv "$DATA_DIR/new" "$DATA_DIR/told"
+exec sleep infinity
+"""
+BY_HAND = "\n# by hand\nexport EXPORTED=1 # note\nBARE=a b; touch ran & $(touch ran) `touch ran`\nTWO='one\ntwo'\n"
+
+
+def test_a_provisioned_service_gets_exactly_what_mcc_lists(server: Box) -> None:
+    """Also of lines by hand, none of which is run as code; and nobody but the two users may read them."""
+    at, env = f"{DEPLOY_HOME}/output", f"{TOLD}/.env"
+    server.write("/usr/local/bin/teller", TELLER, mode=0o755)
+    verbs = ("restart", "status")
+    server.sudoers(f"{DEPLOY_USER} ALL=(root) NOPASSWD: /bin/systemctl {verb} teller.service" for verb in verbs)
+    conf = ["REMOTE_USER: stenvala", "DIR_USER: www-data", "WORKER_SERVICE_NAME: teller.service"]
+    conf += ["WORKER_COMMAND: /usr/local/bin/teller"]
+    first = deploy(server, TOLD, *conf, "SERVICE_MANAGER: none", files={"api/x": ""})
+    assert first.code == 0, first
+    server.exec(["sed", "-i", "/SERVICE_MANAGER/d", f"{at}/conf.yml"])
+    server.exec(["install", "-d", "-o", "www-data", f"{TOLD}/data", f"{TOLD}/logs"])
+    server.exec("mcc provision --stage prod --only units --script | sh", cwd=at)
+
+    pairs = [f"{name}={value}" for name, value in VALUES.items()]
+    mcc(server, "env", "set", *pairs, "--stage", "prod", cwd=at)
+    assert rights_of(server, env) == "640 stenvala user::rw- user:www-data:r-- group::--- mask::r-- other::---"
+    server.exec(["tee", "-a", env], DEPLOY_USER, stdin=BY_HAND)
+    server.exec(["setfacl", "-b", env], DEPLOY_USER)  # a deploy gives it back
+    done = mcc(server, "deploy", "--stage", "prod", cwd=at)
+    assert "www-data reads it" in done.output
+    until(lambda: server.exists(f"{TOLD}/data/told"), "the service")
+    listed = json.loads(mcc(server, "env", "list", "--show", "--format", "json", "--site", TOLD).stdout)
+    assert listed["warnings"] == []
+    assert listed["variables"].items() >= {**VALUES, "EXPORTED": "1", "TWO": "one\ntwo"}.items()
+    assert "touch ran" in listed["variables"]["BARE"]
+    assert told(server, f"{TOLD}/data/told").items() >= listed["variables"].items()
+    assert server.exec(["find", TOLD, "-name", "ran"]).stdout == ""
+
+    server.exec(["chmod", "600", env], DEPLOY_USER)  # takes the list's mask away
+    shut = mcc(server, "env", "list", "--site", TOLD)
+    assert ".env cannot be read by www-data, and the services read it as www-data: setfacl --set " in shut.stderr
+    server.exec(["systemctl", "restart", "teller"])
+    until(lambda: "cannot read" in server.read(f"{TOLD}/logs/teller.log"), "the reason")
+    changed = mcc(server, "env", "set", "LATER=yes", "--restart", "--site", TOLD)
+    assert changed.code == 0, changed
+    until(lambda: told(server, f"{TOLD}/data/told").get("LATER") == "yes", "the service")
+    assert rights_of(server, env).startswith("640 stenvala user::rw- user:www-data:r-- ")
+    said = mcc(server, "env", "set", "LATER=no", "--site", TOLD).stdout
+    assert "teller.service has it after a restart" in said
+
+
+def rights_of(box: Box, path: str) -> str:
+    lines = box.exec(["getfacl", "-cpE", path]).stdout.split()
+    return " ".join([*box.exec(["stat", "-c", "%a %U", path]).stdout.split(), *lines])
+
+
 def service_knows(box: Box) -> dict[str, str]:
-    text = box.read("/run/united/env")
+    return told(box, "/run/united/env")
+
+
+def told(box: Box, path: str) -> dict[str, str]:
+    text = box.read(path)
     return dict(pair.split("=", 1) for pair in text.split("\0") if pair)
 
 
