@@ -151,7 +151,7 @@ def _set_up(wish: Wish) -> Iterator[str]:
 _UV = """\
     home=$(getent passwd "$OWNER" | cut -d: -f6)
     if ! [ -x /usr/local/bin/uv ] && ! [ -x /usr/bin/uv ] && ! as_owner test -x "$home/.local/bin/uv"; then
-        note "uv, which makes the application's Python environment, is not in /usr/local/bin: put it there," \
+        note "uv, which makes the application's Python environment, is not in /usr/local/bin: put it there," \\
             "such as: /opt/mcc/bin/pip install uv && ln -s /opt/mcc/bin/uv /usr/local/bin/"
     fi"""
 
