@@ -136,9 +136,14 @@ def test_requirements_become_a_pyproject(tmp_path: Path) -> None:
 def test_a_missing_server_is_named(tmp_path: Path) -> None:
     toml = '[project]\nname = "x"\ndependencies = ["fastapi"]\n'
     notes = begun(written(tmp_path, {"api/main.py": FASTAPI, "pyproject.toml": toml})).notes
-    assert [note.text for note in notes if note.kind == "line"] == [
-        "has no uvicorn among its dependencies: uv add uvicorn"
-    ]
+    assert [note.text for note in notes if note.kind == "line"] == ["lacks what uvicorn needs: uv add uvicorn"]
+
+
+def test_gunicorn_needs_a_worker_class_for_asgi(tmp_path: Path) -> None:
+    toml = '[project]\nname = "x"\ndependencies = ["fastapi", "gunicorn>=23"]\n'
+    notes = begun(written(tmp_path, {"api/main.py": FASTAPI, "pyproject.toml": toml})).notes
+    assert [note.text for note in notes if note.kind == "line"] == ["lacks what gunicorn needs: uv add uvicorn-worker"]
+    assert "APP_SERVER: gunicorn" in (tmp_path / "conf-prod.yml").read_text()
 
 
 def test_alembic_on_postgresql(tmp_path: Path) -> None:

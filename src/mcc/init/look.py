@@ -26,6 +26,8 @@ _NOT_LOOSE = frozenset({"mcc_deploy.py", "mcc_build.py", "setup.py", "conftest.p
 _MIGRATIONS = ("shared/db/scripts/migrations", "migrations", "alembic", "db/migrations")
 _MAX_SOURCE = 512 * 1024
 _MAX_MODULES = 2000
+# gunicorn alone speaks no ASGI: the package uvicorn-worker brings the class for it.
+SERVERS: dict[AppServer, tuple[str, ...]] = {"uvicorn": ("uvicorn",), "gunicorn": ("gunicorn", "uvicorn-worker")}
 _WORD = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
@@ -43,7 +45,7 @@ def look_at_project(folder: Path, files: Files, commands: Commands) -> Project:
         name=_name(folder, pyproject),
         app=app,
         server=_server(names),
-        has_server=bool(names & {"uvicorn", "gunicorn"}),
+        lacks=tuple(package for package in SERVERS[_server(names)] if package not in names),
         sources=_sources(modules, (app, worker), migrations),
         loose=_loose(modules, app),
         packaged="build-system" in pyproject,

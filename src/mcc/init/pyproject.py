@@ -15,8 +15,7 @@ def pyproject_file(project: Project, files: Files) -> tuple[NewFile, ...]:
     if project.has_pyproject or not project.app:
         return ()
     needed = _requirements(project, files)
-    if not any(re.match(rf"{project.server}\b", each) for each in needed):
-        needed.append(project.server)
+    needed += [name for name in project.lacks if not any(re.match(rf"{name}(?![\w-])", each) for each in needed)]
     lines = [
         "[project]",
         f"name = {json.dumps(project.name)}",
@@ -43,6 +42,7 @@ def _requirements(project: Project, files: Files) -> list[str]:
 
 def server_note(project: Project) -> tuple[Note, ...]:
     """A unit cannot start a server that no environment will have."""
-    if not project.app or not project.has_pyproject or project.has_server:
+    if not project.app or not project.has_pyproject or not project.lacks:
         return ()
-    return (Note("line", "pyproject.toml", f"has no {project.server} among its dependencies: uv add {project.server}"),)
+    names = " ".join(project.lacks)
+    return (Note("line", "pyproject.toml", f"lacks what {project.server} needs: uv add {names}"),)

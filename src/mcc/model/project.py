@@ -36,7 +36,8 @@ class Project:
     """What was found in a checkout.
 
     ``app`` is ``module:attribute`` of an ASGI application. ``sources`` are folders that the back end is made
-    of; ``loose`` are modules beside them, without a folder. ``health`` is a path that answers 200, if one was
+    of; ``loose`` are modules beside them, without a folder. ``lacks`` are packages that
+    the server needs and the project does not name. ``health`` is a path that answers 200, if one was
     seen. ``branch`` is the one that git is on.
     """
 
@@ -44,7 +45,7 @@ class Project:
     name: str
     app: str | None = None
     server: AppServer = "uvicorn"
-    has_server: bool = False
+    lacks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
     packaged: bool = False
