@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from box import provisioned
 from box.harness import DEPLOY_USER, Boxes, Running
-from box.notes import DOMAINS, Notes, Outputs
+from box.notes import DOMAINS, Notes, Outputs, reach
 
 WAYS = {
     "acl": provisioned.CONF,
@@ -138,10 +137,10 @@ def test_what_one_user_left_beside_a_database_the_other_can_write(acl_site: Note
 
 
 def test_a_deploy_that_was_killed_leaves_databases_that_the_service_writes(acl_site: Notes, outputs: Outputs) -> None:
-    """Whatever lies beside them then; and the next deploy goes on."""
+    """In the middle of a migration; whatever lies beside them then. The next deploy goes on."""
     site = acl_site
-    deploy = site.start_deploy(outputs(), **WAYS["acl"])
-    time.sleep(2)
+    deploy = site.start_deploy(outputs(), "--format", "jsonl", **WAYS["acl"])
+    reach(deploy, "migrate")
     site.box.exec("pkill -9 -u stenvala -f 'mcc deploy'", check=False)
     deploy.wait()
     assert [site.post("after a death", domain) for domain in DOMAINS] == [201, 201]
