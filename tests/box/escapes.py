@@ -13,7 +13,7 @@ class Escape:
 
     ``proof``, asked as root afterwards, ends with 0 if it worked in truth; it is for attempts whose own end says
     nothing. ``tidy`` puts back what was tried, as root. ``$B`` is the site, ``$U`` its unit, ``$T`` a folder of the
-    one who tries.
+    one who tries, ``$V`` a folder of root's that is another site.
     """
 
     name: str
@@ -146,8 +146,11 @@ CODE = (
 )
 
 SECRETS = (
-    Escape("the site's variables", SERVICE, "cat $B/.env"),
-    Escape("the site's variables, replaced", SERVICE, "rm -f $B/.env"),
+    Escape("the site's variables", "nobody", "cat $B/.env"),
+    Escape("the site's variables, removed", SERVICE, "rm -f $B/.env"),
+    Escape("the site's variables, written", SERVICE, "echo OWN=1 >>$B/.env"),
+    Escape("the site's variables, replaced", SERVICE, "echo OWN=1 >$B/data/own.env; mv -f $B/data/own.env $B/.env"),
+    Escape("the list of the site's variables", SERVICE, "setfacl -m u:www-data:rw $B/.env"),
     Escape("the variables of a release's conf", SERVICE, "cat $B/.mcc/conf/*"),
     Escape("mcc's folder", SERVICE, "ls $B/.mcc"),
     Escape("the ledger", SERVICE, "echo >>$B/.mcc/releases.jsonl"),
@@ -177,7 +180,54 @@ LINKS = (
     Escape("a log of the recovery", SERVICE, "ln -s /home/stenvala/.profile $B/logs/mcc-recover.log"),
 )
 
-ESCAPES = (*SUDO, *ROOTS_FILES, *CODE, *SECRETS, *LINKS)
+# The service `teller`, whose unit provision made, tells its variables; it is started by root, as at a boot. $V is a
+# folder of root's with a .env for root alone (STOLEN=yes), in which the service could run and write.
+_TOLD = """rm -f $B/data/told /srv/victim/data/told; systemctl stop teller
+systemctl start teller; for _ in $(seq 100); do
+    test -s $B/data/told && break; grep -qs 'cannot read' $B/logs/teller.log && break
+    test "$(systemctl show -P NRestarts teller)" -gt 0 && break; sleep 0.1
+done; grep -qs STOLEN $B/data/told"""
+_BACK = "rm -f $B/logs/teller.log"
+
+STARTS = (
+    Escape(
+        "variables of root's, by a link in the place of .env",
+        DEPLOYER,
+        "mv $B/.env $B/.env.kept && ln -s $V/.env $B/.env",
+        _TOLD,
+        f"mv -fT $B/.env.kept $B/.env; {_BACK}",
+    ),
+    Escape(
+        "variables of root's, by a second name in the place of .env",
+        DEPLOYER,
+        "mv $B/.env $B/.env.kept; ln $V/.env $B/.env",
+        _TOLD,
+        f"mv -fT $B/.env.kept $B/.env; {_BACK}",
+    ),
+    Escape(
+        "variables of another site, by a link in the place of this one",
+        DEPLOYER,
+        "mv $B $B.real && ln -s $V $B",
+        _TOLD,
+        f"rm $B; mv $B.real $B; rm -f $V/logs/teller.log; {_BACK}",
+    ),
+    Escape(
+        "a line of code in .env",
+        DEPLOYER,
+        "cp -p $B/.env $B/.env.kept; echo 'OWN=$(id >/srv/open/ran) `id >/srv/open/ran`; id >/srv/open/ran' >>$B/.env",
+        f"{_TOLD}; test -e /srv/open/ran",
+        f"mv -fT $B/.env.kept $B/.env; {_BACK}",
+    ),
+    Escape(
+        "root's file as the log of a service",
+        SERVICE,
+        "rm -f $B/logs/teller.log; ln -s /root/victim.log $B/logs/teller.log",
+        f"{_TOLD}; test -s /root/victim.log",
+        _BACK,
+    ),
+)
+
+ESCAPES = (*SUDO, *ROOTS_FILES, *CODE, *SECRETS, *LINKS, *STARTS)
 
 ALLOWED = (
     Escape("restart its units", DEPLOYER, "sudo -n /bin/systemctl restart $U"),
@@ -187,6 +237,7 @@ ALLOWED = (
     Escape("read the data", DEPLOYER, "sqlite3 $B/domains/app.box.test/data.db 'SELECT count(*) FROM notes'"),
     Escape("read the release", SERVICE, "cat $B/current-api/api/main.py $B/current-ui/index.html"),
     Escape("run the environment", SERVICE, "$B/.venv/bin/python -c 'import uvicorn'"),
+    Escape("read the variables", SERVICE, "grep -q API_TOKEN $B/.env"),
     Escape("write the data", SERVICE, "sqlite3 $B/domains/app.box.test/data.db 'INSERT INTO notes (text) VALUES (1)'"),
     Escape("make files in the data", SERVICE, "mkdir $B/data/own-folder && touch $B/data/own-folder/x"),
     Escape("make a new tenant", SERVICE, "mkdir $B/domains/new.box.test && touch $B/domains/new.box.test/x"),

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from box import provisioned
 from box.escapes import ALLOWED, ESCAPES, SERVICE, Escape
 from box.harness import DEPLOY_HOME, DEPLOY_USER, Result
 from box.notes import DOMAINS, Notes, Outputs
+from mcc.core.provisioned import marker
+from mcc.model.conf import Application, Services
+from mcc.provision.units import unit_files
 
 LESS = """#!/bin/sh
 # less(1) runs what follows a ! unless LESSSECURE forbids it.
 [ "$LESSSECURE" = 1 ] || touch /root/got-out
 exec cat
 """
+TELLER = """#!/bin/sh
+env >"$DATA_DIR/told.new"
+mv "$DATA_DIR/told.new" "$DATA_DIR/told"
+exec sleep infinity
+"""
+VICTIM = "/srv/victim"
 RACER = """
 import ctypes, os, sys, time
 
@@ -31,8 +43,9 @@ while True:
 @pytest.fixture(scope="module")
 def site(acl_site: Notes) -> Notes:
     """With variables and copies that are worth something, and a folder for each who tries."""
-    box, base = acl_site.box, acl_site.base
-    box.write(f"{base}/.env", "API_TOKEN=the-secret\n", DEPLOY_USER, 0o600)
+    box = acl_site.box
+    set_up_teller(acl_site)
+    assert acl_site.mcc("env", "set", "API_TOKEN=the-secret", "--stage", "prod").code == 0
     assert acl_site.mcc("backup", "--stage", "prod").code == 0
     box.write("/usr/bin/less", LESS, mode=0o755)
     for user in (DEPLOY_USER, SERVICE, "nobody"):
@@ -40,14 +53,27 @@ def site(acl_site: Notes) -> Notes:
     return acl_site
 
 
+def set_up_teller(site: Notes) -> None:
+    """A worker, by the unit that provision makes, that tells its variables; and another's site with some."""
+    box = site.box
+    box.write("/usr/local/bin/teller", TELLER, mode=0o755)
+    worker = Services(workers=("teller.service",))
+    told = Application(worker_command=("/usr/local/bin/teller",))
+    for file in unit_files(dataclasses.replace(provisioned.conf_of(site), services=worker, application=told), {}):
+        box.write(str(file.path), f"{marker(Path(site.base))}\n{file.text}")
+    box.exec(["systemctl", "daemon-reload"])
+    box.write(f"{VICTIM}/.env", "STOLEN=yes\n", mode=0o600)
+    box.exec(f"chmod 755 {VICTIM}; mkdir {VICTIM}/current-api; install -d -m 777 {VICTIM}/data {VICTIM}/logs /srv/open")
+
+
 def tried(site: Notes, escape: Escape) -> Result:
     """What came of it, by its own end."""
-    variables = {"B": site.base, "U": site.units[1], "T": f"/var/tmp/{escape.user}"}
+    variables = {"B": site.base, "U": site.units[1], "T": f"/var/tmp/{escape.user}", "V": VICTIM}
     return site.box.exec(escape.attempt, escape.user, check=False, env=variables, cwd="/", timeout=20)
 
 
 def by_root(site: Notes, words: str) -> Result:
-    return site.box.exec(words, check=False, env={"B": site.base, "U": site.units[1]})
+    return site.box.exec(words, check=False, env={"B": site.base, "U": site.units[1], "V": VICTIM})
 
 
 @pytest.mark.parametrize("escape", ESCAPES, ids=lambda escape: f"{escape.name} ({escape.user})")
