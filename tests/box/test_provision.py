@@ -228,6 +228,17 @@ def test_what_its_own_program_rejects_changes_nothing(fresh: Server, checker: st
     refused(fresh, script.replace(whole, broken, 1), f"rejected by {checker}", "/etc/")
 
 
+def test_files_are_put_back_if_nginx_rejects_the_whole_after_all(fresh: Server) -> None:
+    """Somebody breaks another file of nginx while the script runs: what it had put in place is gone again."""
+    box, script = fresh.box, fresh.script("--only", "nginx", "--only", "sudoers")
+    before = as_it_is(fresh)
+    broken = "    echo nonsense >/etc/nginx/conf.d/broken.conf\n    take_up_nginx\n"
+    done = fresh.run(script.replace("    take_up_nginx\n", broken, 1))
+    assert (done.code, "everything was put back" in done.stderr) == (2, True), done
+    box.exec("rm -r /etc/nginx/conf.d/broken.conf /var/backups/mcc")
+    assert as_it_is(fresh) == before
+
+
 def test_a_port_that_is_taken_is_named_with_its_holder(fresh: Server) -> None:
     script = fresh.script(*PARTS)
     server = fresh.box.spawn(["python3", "-m", "http.server", "8000", "--bind", "127.0.0.1"])

@@ -341,6 +341,30 @@ def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
         template.write_bytes(b"\xff" if says == "is a link, not a file" else b"#" * 300_000)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("DIR_USER", "root", "DIR_USER: is root, who would run what stenvala owns"),
+        ("DIR_GROUP", "sudo", "DIR_GROUP: is sudo, whose members can become root"),
+    ],
+)
+def test_root_is_never_made_to_run_what_the_deploy_user_owns(tmp_path: Path, key: str, value: str, says: str) -> None:
+    """And nobody becomes as good as root by a group."""
+    with pytest.raises(ConfigError, match=says):
+        read_wish(project(tmp_path, **{key: value}), "prod", RealFiles())
+
+
+def test_no_template_makes_systemd_run_it_as_root(tmp_path: Path) -> None:
+    """In particular none that was imported from a server without User=."""
+    output = project(tmp_path)
+    for line in ("ExecStart=/bin/true", "User=www-data\nExecStartPre=-+/bin/true\nExecStart=/bin/true"):
+        (output / "mcc/notes.service").write_text(f"[Service]\n{line}\n")
+        with pytest.raises(ConfigError, match="root"):
+            read_wish(output, "prod", RealFiles())
+    (output / "mcc/notes.service").write_text("[Service]\nUser=www-data\nExecStart=/bin/true\n")
+    assert read_wish(output, "prod", RealFiles(), ["units"]).files
+
+
 # ---- what a deploy does not do itself then
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mcc.host.ports import Files
 from mcc.host.settings import conf_name, read_conf, read_config
 from mcc.model.conf import Component, Conf
 from mcc.model.problem import Problem
+from mcc.provision import not_root
 from mcc.provision.nginx import certificates, nginx_files
 from mcc.provision.templates import DAEMON, NGINX, own
 from mcc.provision.units import unit_files
@@ -20,6 +22,7 @@ from mcc.provision.wanted import Part, Templates
 from mcc.provision.wish import ALL, Made, Wish, wish
 
 _LARGEST = 256 * 1024
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # Where no output is built yet: the specification's own.
 _USUAL = ("api", "ui")
 
@@ -27,6 +30,9 @@ _USUAL = ("api", "ui")
 def read_wish(output: Path, stage_name: str, files: Files, only: Collection[Part] = ()) -> Wish:
     """What the stage wants of its server. Raises Refused with all that is wrong."""
     conf = read_stage(output, stage_name)
+    found = list(not_root.problems(conf))
+    if found:
+        raise ConfigError(found)
     made = _made(conf, read_templates(output, conf, files), only or ALL)
     return wish(conf, made, components_of(output, conf, files), only)
 
@@ -76,6 +82,11 @@ def _text(path: Path, name: str, files: Files) -> str:
             [Problem(name, 0, "", f"is larger than {_LARGEST // 1024} KiB", "a template is a short text")]
         )
     try:
-        return data.decode().replace("\r\n", "\n")
+        text = data.decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise ConfigError([Problem(name, 0, "", "is not UTF-8", "save it as UTF-8")]) from None
+    # A shell drops zeros, so that END_OF_\0FILE would end the text in the script; others hide what a terminal shows.
+    if found := _HIDDEN.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise ConfigError([Problem(name, line, "", f"holds the control character {found[0]!r}", "take it out")])
+    return text
