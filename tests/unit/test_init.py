@@ -224,9 +224,9 @@ def test_a_broken_pyproject_is_said(tmp_path: Path) -> None:
         looked(written(tmp_path, {"pyproject.toml": "[project"}))
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mcc", "init", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def run(folder: Path, *words: str, command: str = "init") -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "mcc", command, *words]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def test_without_a_terminal_nothing_is_asked(notes: Path) -> None:
@@ -269,6 +269,15 @@ def test_the_build_script_makes_an_output_that_a_deploy_takes(tmp_path: Path) ->
     subprocess.run(["./mcc_build.sh"], cwd=tmp_path, check=True, capture_output=True)
     names = sorted(os.listdir(tmp_path / "output"))
     assert names == ["build_info.yml", "conf-prod.yml", "config.yml", "mcc_deploy.py", "ui"]
+    checked = run(tmp_path / "output", command="check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_what_is_written_passes_the_check_of_a_project(notes: Path) -> None:
+    assert run(notes, "--domain", "a.example.com").returncode == 0
+    subprocess.run(["git", "init", "-q", "-b", "main", str(notes)], check=True)
+    checked = run(notes, command="check")
+    assert checked.returncode == 0, checked.stdout
 
 
 class TestPythonApp:
