@@ -150,6 +150,14 @@ def test_a_project_is_told_of_patterns_passwords_and_scripts(project: Ground) ->
     assert found(project) == (0, {"branches.whole-name": "warning"})
 
 
+def test_a_checkout_that_is_deployed_from_is_looked_at_with_its_server(project: Ground) -> None:
+    """With a stage, once its site is on this machine."""
+    words = ("check", "--stage", "prod")
+    assert project.run(*words).stdout.startswith("the project ")
+    project.site.mkdir()
+    assert project.run(*words).stdout.startswith("this server for ")
+
+
 # ---- what cannot be asked
 
 

@@ -17,9 +17,10 @@ from mcc.core.layout import Site
 from mcc.core.masking import Masker
 from mcc.core.stages import find_stage, operation
 from mcc.deploy.request import Request, read_request
-from mcc.errors import BranchRefused, ConfigError
+from mcc.errors import BranchRefused, ConfigError, UsageError
 from mcc.host.ports import Host
 from mcc.host.senses import Senses
+from mcc.host.settings import stage_base
 from mcc.model.conf import Services
 from mcc.model.config import Config, Stage
 from mcc.runs.hands import Hands
@@ -53,11 +54,19 @@ def check_folder(folder: Path, stage: str | None, hands: Hands, senses: Senses) 
         return Checked("project" if in_project else "output", folder, stage or "", tuple(found))
     chosen = (find_stage(config, stage),) if stage else config.stages
     found += operations(host, folder, config, chosen)
-    if in_project:
+    if in_project and not (stage and _is_here(folder, stage, host)):
         return _project(folder, stage or "", config, chosen, found, host)
     if stage and _deploys(chosen[0], host, folder):
         return _server(folder, stage, found, host, hands, senses)
     return _output(folder, stage or "", config, chosen, found, host)
+
+
+def _is_here(folder: Path, stage: str, host: Host) -> bool:
+    """Whether this machine has the stage's site: a checkout may be deployed from as it is."""
+    try:
+        return host.files.kind(stage_base(folder, stage)) != "absent"
+    except (ConfigError, UsageError, OSError):
+        return False
 
 
 def _deploys(stage: Stage, host: Host, folder: Path) -> bool:
