@@ -22,7 +22,7 @@ from mcc.errors import ConfigError, UsageError
 from mcc.host.files import RealFiles
 from mcc.model.conf import Conf, Database, Ownership, Server, Services, Web
 from mcc.provision.ask import read_wish
-from mcc.provision.difference import compare
+from mcc.provision.difference import compare, difference
 from mcc.provision.installed import Installed, belongs, keys, sudo_lines, templates
 from mcc.provision.script.write import script
 from mcc.provision.sudoers import owned_paths, sudoers_file
@@ -390,3 +390,27 @@ def test_the_line_for_reboots_is_left_out_where_roots_unit_does_its_work(
         world.plant({str(link): str(file)}, "root")
     assert Scene(world).deploy() == 0
     assert (b"@reboot" in world.cron.text) is line
+
+
+# ---- a machine without IPv6
+
+LISTENS = "".join(f"    listen {each};\n" for each in ("80", "[::]:80", "443 ssl http2", "[::]:443 ssl http2"))
+
+
+@pytest.mark.parametrize(("there", "lines"), [(True, 4), (False, 2)])
+def test_a_site_listens_on_ipv6_only_where_the_kernel_has_it(tmp_path: Path, there: bool, lines: int) -> None:
+    """By the script as it runs, and in the comparison: nginx -t rejects such a line where IPv6 is switched off."""
+    path, link = (Path(f"/etc/nginx/sites-{which}/x") for which in ("available", "enabled"))
+    site = File(path, f"server {{\n{LISTENS}}}\n", "nginx", "nginx", link=link)
+    made = wished(Made((site,)), only=["nginx"])
+    (tmp_path / "if_inet6").touch()
+    (tmp_path / "etc/nginx/sites-available").mkdir(parents=True)
+    text = script(made).replace("/proc/net/if_inet6", str(tmp_path / ("if_inet6" if there else "none")))
+    subprocess.run(["sh", "-c", f"{text.rpartition('main <')[0]}\nNEW={tmp_path}\ncandidates"], check=True)
+    written = (tmp_path / "etc/nginx/sites-available/x").read_text()
+    assert (written.count("listen"), written.count("[::]")) == (lines, lines // 2 * there)
+    world = machine()
+    world.plant({str(site.path): written.encode(), "/proc/self/net/dev": b""})
+    if there:
+        world.plant({"/proc/self/net/if_inet6": b""})
+    assert [each.state for each in difference(made, world.host()).files] == ["same"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from mcc.provision.wish import Wish
 State = Literal["new", "changed", "same", "foreign", "unknown"]
 """``foreign``: a file of that name is there, and not made for this site; ``unknown``: only root may look."""
 
+_NET = Path("/proc/self/net")
 _ROOTS_PROGRAMS = ("/usr/sbin", "/sbin")
 
 
@@ -62,7 +64,7 @@ class Difference:
 
 def difference(wish: Wish, host: Host) -> Difference:
     """Compare with this machine."""
-    files = tuple(_file(file, wish.base, host.files) for file in wish.files)
+    files = tuple(_file(_as_here(file, host.files), wish.base, host.files) for file in wish.files)
     named = [name for name in (wish.user, wish.service) if name] if wish.wants("folders") else []
     return Difference(
         files=files,
@@ -72,6 +74,13 @@ def difference(wish: Wish, host: Host) -> Difference:
         enable=tuple(file.path.name for file in wish.files if file.enable and not _enabled(file, host.commands)),
         taken=taken(wish, host),
     )
+
+
+def _as_here(file: File, files: Files) -> File:
+    """A site of nginx as the script writes it where the kernel has IPv6 switched off."""
+    if file.checker != "nginx" or files.kind(_NET) != "folder" or files.kind(_NET / "if_inet6") != "absent":
+        return file
+    return replace(file, text=re.sub(r"^ *listen \[::\].*\n", "", file.text, flags=re.MULTILINE))
 
 
 def _file(file: File, base: Path, files: Files) -> FileState:

@@ -8,6 +8,12 @@ candidate() { # PATH MODE, the text on standard input: written aside, on the fil
     chmod "$2" "$NEW$1"
 }
 
+IPV6=/proc/net/if_inet6 # is not there where the kernel has IPv6 switched off: nginx cannot listen on it then
+without_ipv6() { # PATH of a site of nginx
+    if [ -e "$IPV6" ]; then return 0; fi
+    sed -i '/^ *listen \[::\]/d' "$NEW$1"
+}
+
 ours() { # PATH: a file of that name is ours by its first line, or is what would be written anyway
     if [ -L "$1" ]; then
         problem "$1 is a link to $(readlink "$1"): remove it, or choose another name"
@@ -21,6 +27,14 @@ ours() { # PATH: a file of that name is ours by its first line, or is what would
     "# made by mcc for "*) problem "$1 belongs to another site: ${first#\# made by mcc for }" ;;
     *) problem "$1 is there and was not made by mcc: take it over with mcc provision --import, or move it away" ;;
     esac
+}
+
+hides() { # UNIT: one that a package brought would not be used any more
+    for folder in /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+        [ -e "$folder/$1" ] || continue
+        problem "$folder/$1 is the system's own unit, which one of that name would hide: choose another SERVICE_NAME"
+        return 0
+    done
 }
 
 ours_on() { # LINK TARGET: the site of nginx that is on is ours too, or what ours will be

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mcc.core.ownership import FolderRule
-from mcc.core.provisioned import marker
+from mcc.core.provisioned import UNITS, marker
 from mcc.core.unit_names import SLOTS, instance_of, is_template, socket_of, unit_file
 from mcc.provision.script.functions import FUNCTIONS
 from mcc.provision.wanted import ACME, CERTIFICATES
@@ -104,12 +104,15 @@ def _candidates(wish: Wish) -> Iterator[str]:
     for file in wish.files:
         end = _delimiter(file.text)
         yield f"    candidate {_path(file.path)} {file.mode:o} <<'{end}'\n{file.text.removesuffix(chr(10))}\n{end}"
+        if file.link and file.checker == "nginx":
+            yield f"    without_ipv6 {_path(file.path)}"
 
 
 def _look(wish: Wish) -> Iterator[str]:
     if wish.wants("folders"):
         yield from (f"    straight {_q(str(path))}" for path in _way(wish.base))
     yield from (f"    ours {_path(file.path)}" for file in wish.files)
+    yield from (f"    hides {_q(file.path.name)}" for file in wish.files if file.path.parent == UNITS)
     yield from (f"    ours_on {_path(file.link)} {_path(file.path)}" for file in wish.files if file.link)
     if wish.port is not None and any(file.part == "units" for file in wish.files):
         yield f"    port {wish.port}"
