@@ -397,6 +397,7 @@ def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> Non
 
 
 LISTENS_BY_ITSELF = """[Service]
+User=www-data
 ExecStart=/usr/bin/python3 -m http.server 8000 --bind 127.0.0.1 --directory /srv/notes
 [Install]
 WantedBy=multi-user.target

@@ -218,8 +218,8 @@ def test_names_around_a_unit() -> None:
 
 def test_a_projects_own_template_is_used_and_its_socket_is_the_projects_own_too() -> None:
     """A service that listens by itself would find its port taken by a socket of ours."""
-    own = {"mcc/daemon.template": "[Service]\nExecStart={{API_SYMLINK}}/run {{API_PORT}}\n[Install]\n"}
-    assert units(WEB, own) == {"shop.service": f"[Service]\nExecStart={BASE}/current-api/run 8000\n[Install]\n"}
+    own = {"mcc/daemon.template": "[Service]\nUser=w\nExecStart={{API_SYMLINK}}/run {{API_PORT}}\n[Install]\n"}
+    assert units(WEB, own) == {"shop.service": f"[Service]\nUser=w\nExecStart={BASE}/current-api/run 8000\n[Install]\n"}
     named = {**own, "mcc/shop.service": "[Service]\n# {{DESCRIPTION}}", "mcc/shop.socket": "[Socket]\n"}
     assert units(WEB, named) == {"shop.service": "[Service]\n# shop (prod)\n", "shop.socket": "[Socket]\n"}
 

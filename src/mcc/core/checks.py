@@ -156,6 +156,8 @@ def plain_name(value: object) -> str:
 def user_name(value: object) -> str:
     if not isinstance(value, str) or not _USER.fullmatch(value):
         raise found(value, "the name of a user or group, such as www-data")
+    if value == "ALL":  # sudoers(5): everybody
+        raise found(value, "a user or group, such as www-data; ALL is everybody to sudo")
     return value
 
 

@@ -10,6 +10,7 @@ from mcc.model.problem import Problem
 from mcc.provision.names import site_name
 from mcc.provision.nginx_locations import locations
 from mcc.provision.nginx_words import quoted
+from mcc.provision.root_work import nginx_problems_of_root
 from mcc.provision.templates import NGINX, filled, is_for_each_domain, without_secrets
 from mcc.provision.upstream import upstream
 from mcc.provision.wanted import ACME, CERTIFICATES, SITES, SITES_ENABLED, Certificate, File, Templates
@@ -48,8 +49,13 @@ def _site(conf: Conf, text: str) -> File:
 def _from_template(conf: Conf, text: str) -> str:
     """The project's own: one text, or one for each domain if it speaks of a domain."""
     if not is_for_each_domain(text) or not conf.domains:
-        return filled(text, NGINX, conf)
-    return "\n".join(filled(text, NGINX, conf, domain) for domain in conf.domains)
+        texts = [filled(text, NGINX, conf)]
+    else:
+        texts = [filled(text, NGINX, conf, domain) for domain in conf.domains]
+    problems = [problem for each in texts for problem in nginx_problems_of_root(each, NGINX, conf.server.base)]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return "\n".join(texts)
 
 
 def _problems(conf: Conf) -> list[Problem]:

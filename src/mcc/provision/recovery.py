@@ -9,6 +9,7 @@ from __future__ import annotations
 from mcc.core.layout import Site
 from mcc.core.provisioned import UNITS, recovery_unit
 from mcc.model.conf import Conf
+from mcc.provision.unit_words import literal
 from mcc.provision.wanted import File
 
 
@@ -18,7 +19,7 @@ def recovery_file(conf: Conf, user: str) -> File:
     after = " ".join(("network.target", "nginx.service", "postgresql.service", *_services(conf)))
     text = f"""\
 [Unit]
-Description=End what a reboot interrupted in {_unit_text(str(site.base))}
+Description=End what a reboot interrupted in {literal(str(site.base))}
 After={after}
 ConditionPathExists={_unit_text(str(site.tool_command))}
 

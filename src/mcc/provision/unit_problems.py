@@ -31,6 +31,10 @@ def unit_problems(conf: Conf, ours: Sequence[str]) -> Iterator[Problem]:
     if workers and not conf.application.worker_command:
         help = f"such as WORKER_COMMAND: python -m worker.main; or write {own(workers[0])}, a unit of your own"
         yield _problem(conf, "WORKER_COMMAND", "is missing, and WORKER_SERVICE_NAME needs it", help)
+    data = conf.values.get("DATA_DIR")
+    if ours and data is not None and not (isinstance(data, str) and data.isprintable()):
+        # Not a key that mcc itself knows, so that nobody has looked at it; a line end would begin a setting.
+        yield _problem(conf, "DATA_DIR", f"found {data!r}", "allowed: a path of printable characters")
     if ours and not (conf.ownership.user or conf.server.user):
         yield _problem(conf, "DIR_USER", "is missing, and the units run as that user", "such as DIR_USER: www-data")
 

@@ -10,8 +10,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./%$-]+", re.ASCII)
 
 
 def literal(text: str) -> str:
-    """Text in which no specifier is looked for: ``%`` begins one."""
-    return text.replace("%", "%%")
+    """Text in which no specifier is looked for: ``%`` begins one. A last backslash would go on with the next line."""
+    odd = (len(text) - len(text.rstrip("\\"))) % 2
+    return text.replace("%", "%%") + "\\" * odd
 
 
 def path_value(path: Path | str) -> str:
@@ -21,7 +22,7 @@ def path_value(path: Path | str) -> str:
 
 def word(text: str) -> str:
     """One word of a list, in quotes where it needs them."""
-    escaped = literal(text)
+    escaped = text.replace("%", "%%")
     if _PLAIN.fullmatch(escaped):
         return escaped
     quoted = escaped.replace("\\", "\\\\").replace('"', '\\"')

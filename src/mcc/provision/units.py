@@ -16,6 +16,7 @@ from mcc.model.conf import Conf
 from mcc.provision.commands import web_command, worker_command
 from mcc.provision.hardening import hardening
 from mcc.provision.names import api_link, description, worker_description
+from mcc.provision.root_work import unit_problems_of_root
 from mcc.provision.start import PERL, start_file
 from mcc.provision.templates import DAEMON, filled, own, without_secrets
 from mcc.provision.unit_problems import unit_problems
@@ -73,7 +74,12 @@ def _own(conf: Conf, name: str, place: str, templates: Templates) -> list[File]:
     pairs = {unit_file(name): place}
     if own(socket_of(name)) in templates:
         pairs[socket_of(name)] = own(socket_of(name))
-    return [_file(unit, filled(templates[path], path, conf, domain)) for unit, path in pairs.items()]
+    texts = {unit: filled(templates[path], path, conf, domain) for unit, path in pairs.items()}
+    base = conf.server.base
+    problems = [each for unit, text in texts.items() for each in unit_problems_of_root(text, pairs[unit], base)]
+    if problems:
+        raise ConfigError(problems)
+    return [_file(unit, text) for unit, text in texts.items()]
 
 
 # ---- ours

@@ -6,6 +6,7 @@ from mcc.core.layout import Site
 from mcc.core.unit_names import is_template
 from mcc.model.conf import Conf
 from mcc.provision.names import site_name, word
+from mcc.provision.nginx_words import quoted
 
 
 def has_application(conf: Conf) -> bool:
@@ -33,7 +34,7 @@ def upstream(conf: Conf) -> str:
 
 def _application(conf: Conf) -> str:
     socket = Site(conf.server.base).run / "current-api.sock"
-    address = f'"unix:{socket}"' if has_slots(conf) else f"127.0.0.1:{conf.api_port}"
+    address = quoted(f"unix:{socket}") if has_slots(conf) else f"127.0.0.1:{conf.api_port}"
     return f"""\
 upstream {zone(conf)}_app {{
     # Twice the same: what the application drops unanswered while it restarts is asked again, unless it is a POST

@@ -33,7 +33,7 @@ quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 as_user() { # USER COMMAND...
     as=$1
     shift
-    setsid --wait setpriv --reuid "$as" --regid "$(id -g "$as")" --init-groups --no-new-privs "$@" </dev/null
+    setsid --wait setpriv --reuid "$as" --regid "$(id -g "$as")" --init-groups --no-new-privs "$@" </dev/null 9>&-
 }
 
 as_owner() { as_user "$OWNER" "$@"; } # the deploy user
