@@ -67,6 +67,7 @@ def test_who_is_known(case: tuple[Rights, Files, Path]) -> None:
     rights, _, top = case
     assert rights.supported(top / "to/be/made")
     assert [rights.knows(name) for name in ("root", "no-such-user")] == [True, False]
+    assert [rights.knows_group(name) for name in ("root", "no-such-group")] == [True, False]
 
 
 @as_root

@@ -169,6 +169,17 @@ def test_what_the_machine_lacks_is_said(what: str) -> None:
         assert "knows no access control lists" in refusal(scene).message
 
 
+def test_a_group_that_cannot_be_given_is_a_warning_and_one_that_is_none_a_refusal() -> None:
+    """The lists name both users by themselves."""
+    scene = scenes.first(dataclasses.replace(conf(), ownership=Ownership("acl", "www-data", "staff")))
+    assert "this machine has no group staff" in refusal(scene).message
+    scene.world.machine.users.add("staff")
+    scene.world.host().files.who = dataclasses.replace(scene.world.host().files.who, groups=frozenset({"deploy"}))
+    hands = FakeHands(scene.world)
+    assert scene.deploy(hands) == 0
+    assert "deploy is not in staff; as root: usermod -aG staff deploy" in str(hands.events)
+
+
 def test_backups_elsewhere_keep_their_rights() -> None:
     """Other sites may share the folder."""
     elsewhere = dataclasses.replace(conf(), backup=Backup(path="/srv/backups"))

@@ -32,6 +32,9 @@ class FakeRights:
     def knows(self, user: str) -> bool:
         return user in self._machine.users
 
+    def knows_group(self, group: str) -> bool:
+        return group in self._machine.users
+
     def set(self, path: Path, access: Access) -> None:
         self._files.process.breathe()
         node = self._files.node(path)
@@ -40,5 +43,6 @@ class FakeRights:
         if self._files.who not in (Who("root"), Who(node.owner[0], self._files.who.groups)):
             raise error(errno.EPERM, str(path))
         self._files.process.tick("rights", str(path))
-        node.owner = (node.owner[0], access.group)
+        if self._files.who.groups is None or access.group in self._files.who.groups:
+            node.owner = (node.owner[0], access.group)
         node.mode, node.acl = access.mode, canonical(access.acl)

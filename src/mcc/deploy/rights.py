@@ -83,6 +83,9 @@ def problems(s: Situation, host: Host) -> Iterator[Refused]:
     user = s.request.conf.ownership.user or ""
     if not host.rights.knows(user):
         yield SiteError(f"DIR_USER: this machine has no user {user}", help="name the user who runs the services")
+    group = s.request.conf.ownership.group
+    if group and not host.rights.knows_group(group):
+        yield SiteError(f"DIR_GROUP: this machine has no group {group}", help="OWNERSHIP: acl needs none")
     if not host.rights.supported(s.site.base):
         yield SiteError(
             f"OWNERSHIP: acl: the disk of {s.site.base} knows no access control lists",

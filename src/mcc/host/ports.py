@@ -161,10 +161,15 @@ class Rights(Protocol):
         """Whether this machine has a user of that name."""
         ...
 
+    def knows_group(self, group: str) -> bool:
+        """Whether this machine has a group of that name."""
+        ...
+
     # effects
     def set(self, path: Path, access: Access) -> None:
         """Give a folder or file of this user group, mode and list; its owner stays.
 
+        Its group stays too where this user is no member of the other one: only root gives files to strange groups.
         A file with a second name is refused: another folder's rights would be given by this one.
         """
         ...

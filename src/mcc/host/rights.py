@@ -53,12 +53,20 @@ class RealRights:
             return False
         return True
 
+    def knows_group(self, group: str) -> bool:
+        try:
+            grp.getgrnam(group)
+        except KeyError:
+            return False
+        return True
+
     def set(self, path: Path, access: Access) -> None:
         with looked_at(path) as found, naming(path):
             info, place = os.fstat(found), f"/proc/self/fd/{found}"
             _refuse(info, path)
             if access.group != _group_name(info.st_gid):
-                os.chown(place, -1, _group_id(access.group))
+                with contextlib.suppress(PermissionError):
+                    os.chown(place, -1, _group_id(access.group))
             _set_list(place, _ACCESS, [each for each in _entries(access) if not each.default])
             if stat.S_ISDIR(info.st_mode):
                 _set_list(place, _DEFAULT, [each for each in _entries(access) if each.default])

@@ -33,7 +33,19 @@ class ShareFolders:
             now = host.rights.look(rule.path)
             if now is not None and now.owner == host.machine.user() and as_ruled(rule, now) != now:
                 host.rights.set(rule.path, as_ruled(rule, now))
+        self._look_at_group(host)
         return None
+
+    def _look_at_group(self, host: Host) -> None:
+        """The lists name both users, so that a group that cannot be given is no failure."""
+        for rule in self.rules:
+            now, user = host.rights.look(rule.path), host.machine.user()
+            if now is not None and rule.group and now.group != rule.group and now.owner == user:
+                host.listener.warn(
+                    f"{rule.path} stays with the group {now.group}: {user} is not in {rule.group}; "
+                    f"as root: usermod -aG {rule.group} {user}"
+                )
+                return
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         """A folder that somebody has put something into by now stays, with its rights."""
