@@ -38,7 +38,7 @@ def codes(path: Path, of_ok: bool) -> Iterator[str]:
 
 
 def test_every_finding_is_on_the_page_and_no_other() -> None:
-    known = {code for path in FILES for code in codes(path, False)} - {"config.yml"}
+    known = {code for path in FILES for code in codes(path, False)} - {"config.yml", "nginx.conf"}
     fine = {code for path in FILES for code in codes(path, True)}
     trust = {f"certificates.{word}" for word in get_args(Trust)} - {"certificates.good"}
     rows = re.findall(r"^\| `([a-z-]+\.[a-z-]+)` \| (error|warning|both) \|", PAGE, re.M)
@@ -66,6 +66,7 @@ def test_levels_on_the_page_are_those_of_the_code() -> None:
                     levels.setdefault(code, set()).add(words[name])
                 elif CODE.fullmatch(code) and name == "level":
                     levels[code] = {"error", "warning"}
+    levels["nginx.domain"].add("warning")  # where the domain answers all the same
     rows = dict(re.findall(r"^\| `([a-z-]+\.[a-z-]+)` \| (error|warning|both) \|", PAGE, re.M))
     wrong = {
         code: (rows[code], found)

@@ -19,9 +19,9 @@ from mcc.check.certificates import certificates
 from mcc.check.output import lock
 from mcc.check.scene import Look
 from mcc.check.scene import Scene as Looked
-from mcc.check.server import check_server, scene_of
+from mcc.check.server import _as_it_answers, check_server, scene_of
 from mcc.check.together import together
-from mcc.core.findings import Finding, ok
+from mcc.core.findings import Finding, error, ok
 from mcc.errors import MigrationFailed, SiteError
 from mcc.host.ports import Files, Space
 from mcc.host.senses import Capacity, Certificate, Trust
@@ -224,6 +224,20 @@ def test_what_uv_says_of_versions_counts_where_it_can_say_it(world: FakeWorld) -
     assert [finding.code for finding in lock(world.host(), OUT)] == ["output.lock"]
     world.commands.hangs.add("uv")
     assert [finding.code for finding in lock(world.host(), OUT)] == ["output.lock"]
+
+
+def test_a_domain_that_answers_stops_no_deploy_whoever_serves_it() -> None:
+    lacking = [error("nginx.domain", name, "no server", "add it") for name in ("a.example.com", "b.example.com")]
+    asked = [
+        Finding("http.answers", "ok", "https://a.example.com/", "200"),
+        Finding("http.answers", "ok", "https://b.example.com/", "200"),
+        error("http.answer", "https://b.example.com/health", "502", "look"),
+    ]
+    found = _as_it_answers([*lacking, *asked])
+    assert [(each.where, each.level) for each in found[:2]] == [
+        ("a.example.com", "warning"),
+        ("b.example.com", "error"),
+    ]
 
 
 # ---- side by side

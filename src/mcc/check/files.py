@@ -41,7 +41,8 @@ def hooks_file(host: Host, folder: Path) -> Iterator[Finding]:
         return
     yield from (warning("hooks.warning", FILE, text, "correct it, or leave it") for text in code.warnings)
     if not code.warnings:
-        yield ok("hooks.read", f"{many(len(code.hooks), 'function')} of the project's own", FILE)
+        count = many(len(code.hooks), "function") if code.hooks else "no function"
+        yield ok("hooks.read", f"{count} of the project's own", FILE)
 
 
 def operations(host: Host, folder: Path, config: Config, stages: Sequence[Stage]) -> Iterator[Finding]:

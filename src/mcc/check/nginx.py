@@ -34,13 +34,14 @@ def nginx(scene: Scene) -> Iterator[Finding]:
 
 def _texts(scene: Scene) -> tuple[dict[str, str], list[str]]:
     texts, closed = dict[str, str](), list[str]()
-    for folder in _FOLDERS:
-        for name in _names(scene, _ROOT / folder):
-            path = _ROOT / folder / name
-            try:
-                texts[str(path)] = scene.host.files.read(scene.end_of(path), _LARGEST).decode("utf-8", "replace")
-            except OSError:
-                closed.append(str(path))
+    paths = [_ROOT / folder / name for folder in _FOLDERS for name in _names(scene, _ROOT / folder)]
+    for path in [*paths, _ROOT / "nginx.conf"]:
+        try:
+            texts[str(path)] = scene.host.files.read(scene.end_of(path), _LARGEST).decode("utf-8", "replace")
+        except FileNotFoundError:
+            continue
+        except OSError:
+            closed.append(str(path))
     return texts, closed
 
 

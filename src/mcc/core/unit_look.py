@@ -93,8 +93,7 @@ def _user(name: str, shown: Mapping[str, str], expected: Expected) -> Iterator[F
     if expected.user is None or user == expected.user or (expected.worker and user == expected.deployer):
         return
     help = f"as root: User={expected.user} in the unit, or DIR_USER: {user} in the conf"
-    level = error if user != "root" else warning
-    yield level("units.user", name, f"it runs as {user}, and DIR_USER is {expected.user}", help)
+    yield warning("units.user", name, f"it runs as {user}, and DIR_USER is {expected.user}", help)
 
 
 def _limits(name: str, shown: Mapping[str, str]) -> Iterator[Finding]:
