@@ -14,6 +14,8 @@ from fakes.host import FakeWorld
 from mcc.core import sudo
 from mcc.core.layout import Site
 from mcc.core.ledger import live_line
+from mcc.core.ownership import variables_acl
+from mcc.core.provisioned import marker, start_program
 from mcc.errors import RightsError, SiteError, UsageError
 from mcc.model.conf import Conf, Ownership, Server, Services
 from mcc.model.event import RunEnded
@@ -127,6 +129,57 @@ def test_killed_anywhere_the_file_is_as_before_or_as_wanted_and_nothing_secret_i
         died.recover()
         assert died.text in (before, whole.text), at
         assert PART not in died.without_env(), at
+
+
+class TestReader:
+    """Services that root's program starts read ``.env`` as their own user, who is named in its list."""
+
+    READ = (0o640, variables_acl("www-data"))
+
+    def scene(self, before: bytes | None = BEFORE) -> Scene:
+        scene = Scene.new(before)
+        scene.world.plant({str(start_program(BASE)): f"{marker(BASE)}\n".encode()})
+        return scene
+
+    def rights(self, scene: Scene) -> tuple[int, tuple[str, ...]]:
+        access = scene.world.host().rights.look(SITE.variables)
+        return (access.mode, access.acl) if access else (0, ())
+
+    def test_it_is_named_with_the_new_text_and_stays_so_if_no_conf_names_it(self) -> None:
+        scene = self.scene()
+        assert change(scene, dataclasses.replace(CHANGE, reader="www-data"))[0] == 0
+        assert (scene.text, self.rights(scene)) == (AFTER, self.READ)
+        found = look_at_variables(SITE, scene.world.host(), "www-data")
+        assert (found.warnings, found.reader) == ((), "www-data")
+        assert change(scene, Change(SITE, {"C": "3"}))[0] == 0
+        assert self.rights(scene) == self.READ
+
+    @pytest.mark.parametrize("before", [BEFORE, None], ids=["a file", "none"])
+    def test_killed_anywhere_text_and_rights_are_both_old_or_both_new(self, before: bytes | None) -> None:
+        scene, what = self.scene(before), dataclasses.replace(CHANGE, reader="www-data")
+        whole, old = scene.fork(), (scene.text, self.rights(scene))
+        change(whole, what)
+        new = (whole.text, self.rights(whole))
+        assert new[1] == self.READ
+        for at in some(60, whole.world.process.ticks, "reader"):
+            died = dead(scene, lambda one: change(one, what), at)
+            assert (died.text, self.rights(died)) in (old, new), at
+            died.world.revive()
+            died.recover()
+            assert (died.text, self.rights(died)) in (old, new), at
+            assert PART not in died.without_env(), at
+
+    def test_nobody_is_named_where_the_units_are_not_ours(self) -> None:
+        scene = Scene.new()
+        assert change(scene, dataclasses.replace(CHANGE, reader="www-data"))[0] == 0
+        assert self.rights(scene) == (0o600, ())
+
+    def test_on_a_disk_without_lists_it_is_said_and_the_file_stays_closed(self) -> None:
+        scene = self.scene()
+        scene.world.machine.lists = False
+        code, hands = change(scene, dataclasses.replace(CHANGE, reader="www-data"))
+        assert (code, self.rights(scene)) == (0, (0o600, ()))
+        assert "knows no access control lists: www-data may not read it" in repr(hands.events)
 
 
 def test_what_is_not_there_cannot_be_taken_out() -> None:

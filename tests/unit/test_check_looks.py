@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -215,8 +216,34 @@ WELL = {
 EXPECTED = Expected(BASE, ("current-api", "current-ui"), "www-data", "me", worker=False, live=True, variables=True)
 
 
+# As provision's units load it, as their own user.
+ITSELF = WELL | {
+    "EnvironmentFiles": "",
+    "ExecStart": f"{{ path=/x ; argv[]=/usr/bin/perl /x.pl {BASE}/logs/u.log {BASE}/.env {BASE}/.venv/bin/x ; }}",
+}
+
+
 def test_a_unit_that_fits_is_fine() -> None:
     assert codes(unit_look.judge("u", WELL, EXPECTED)) == []
+    assert codes(unit_look.judge("u", ITSELF, EXPECTED)) == []
+
+
+def test_who_reads_the_variables_must_be_able_to() -> None:
+    """A unit whose own user reads .env cannot start without; systemd, or the deploy user, can always read it."""
+    closed = dataclasses.replace(EXPECTED, readable=False)
+    (found,) = unit_look.judge("u", ITSELF, closed)
+    assert (found.code, found.level) == ("units.variables-closed", "error")
+    assert found.help.startswith("setfacl --set u::rw-,u:www-data:r--,g::---,m::r--,o::--- ")
+    assert codes(unit_look.judge("u", WELL, closed)) == []
+    worker = dataclasses.replace(closed, worker=True)
+    assert codes(unit_look.judge("w", ITSELF | {"User": "me"}, worker)) == []
+
+
+def test_of_several_files_of_variables_each_counts() -> None:
+    files = (f"{BASE}/.env (ignore_errors=no)", "/etc/x (ignore_errors=no)")
+    shown = unit_look.read_shown("Id=u\n" + "".join(f"EnvironmentFiles={file}\n" for file in files))
+    assert unit_look.loaded_by(shown["u"], BASE) == "systemd"
+    assert unit_look.loaded_by(shown["u"], f"{BASE}-dev") == ""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcc.core.acl import entry
+from mcc.core.acl import canonical, entry, others_in, readers_in
 from mcc.core.log_names import logs_added_to
 from mcc.core.ownership import FolderRule, folders
 from mcc.model.conf import Backup, Component, Conf, Ownership, Server
@@ -97,3 +97,31 @@ def test_a_folder_for_copies_elsewhere_is_not_the_sites_to_change() -> None:
 def test_which_logs_a_line_adds_to(line: str, names: list[str]) -> None:
     """Right in the folder of logs: others are not ours to make."""
     assert [path.name for path in logs_added_to([line], LOGS)] == names
+
+
+LIST = ("u::rw-", "u:www-data:r--", "g::---", "m::r--", "o::---")
+
+
+@pytest.mark.parametrize(
+    ("mode", "acl", "others"),
+    [
+        (0o600, (), ()),
+        (0o640, (), ("its group",)),
+        (0o604, (), ("others",)),
+        (0o640, LIST, ()),
+        (0o600, (*LIST[:3], "m::---", "o::---"), ()),
+        (0o644, LIST, ("others",)),
+        (0o660, ("u::rw-", "u:www-data:rw-", "g::---", "m::rw-", "o::---"), ("www-data",)),
+        (0o640, (*LIST, "u:nobody:r--"), ("nobody",)),
+        (0o640, (*LIST, "g:adm:r--"), ("the group adm",)),
+        (0o640, ("u::rw-", "u:www-data:r--", "g::r--", "m::r--", "o::---"), ("its group",)),
+        (0o640, (*LIST[:3], "u:nobody:-w-", "m::r--", "o::---"), ()),
+    ],
+)
+def test_who_else_may_do_something_with_a_file_of_variables(mode: int, acl: tuple[str, ...], others: object) -> None:
+    """The service's user may read it; the mask takes away what an entry says."""
+    assert others_in(mode, canonical(acl), ("www-data",)) == others
+
+
+def test_readers_are_users_who_may_read_and_nothing_more() -> None:
+    assert readers_in(canonical((*LIST, "u:a:rw-", "g:b:r--"))) == ("www-data",)
