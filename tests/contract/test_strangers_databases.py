@@ -202,3 +202,11 @@ def test_alembic_is_not_even_started_on_a_strangers_link(top: Path) -> None:
     alembic = Alembic(RealFiles(), RealCommands(), room)
     with pytest.raises(StepError, match="symbolic link that another user"):
         alembic.upgrade(Tenant("tenant", "sqlite:///x", file=top / "tenant/data.db"), lambda _: None)
+
+
+def test_a_path_that_is_no_text_is_known_again(top: Path) -> None:
+    folder = top / os.fsdecode(b"b\xfcro")
+    (top / "tenant").rename(folder)
+    there = SqliteDatabase("odd", folder / "data.db")
+    assert SqliteDatabases().look(there, Tracking()).exists
+    assert SqliteDatabases().migrate(there, FILES, HOW) == ("001_planted",)

@@ -19,6 +19,7 @@ _TRIES = 5
 # Side files get the folder's group: a service without that group makes some that the deploy user could not write.
 _FOLDER_MODE = stat.S_ISGID | 0o775
 _FILE_MODE = 0o664
+_PATH = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"  # a path need not be text
 _THINGS = "SELECT count(*) FROM sqlite_master"
 
 
@@ -71,8 +72,9 @@ def is_on(connection: sqlite3.Connection, place: Place, before: tuple[int, int] 
     SQLite says by which path it opened the file, without links; a folder that was exchanged for a moment shows
     in what this process has open. ``ours``: how many descriptors of the file it holds besides SQLite.
     """
-    opened = connection.execute("PRAGMA database_list").fetchone()[2]
-    return opened == place.path and before is not None and identity(place.path) == before and _held(before) > ours
+    if before is None or connection.execute(_PATH).fetchone()[0] != os.fsencode(place.path):
+        return False
+    return identity(place.path) == before and _held(before) > ours
 
 
 def _held(file: tuple[int, int]) -> int:
