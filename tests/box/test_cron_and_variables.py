@@ -166,7 +166,14 @@ def test_a_provisioned_service_gets_exactly_what_mcc_lists(server: Box) -> None:
     assert first.code == 0, first
     server.exec(["sed", "-i", "/SERVICE_MANAGER/d", f"{at}/conf.yml"])
     server.exec(["install", "-d", "-o", "www-data", f"{TOLD}/data", f"{TOLD}/logs"])
+    server.write(env, "OLD=1\n", DEPLOY_USER, 0o600)
+    said = server.exec("mcc provision --stage prod --only units --script | sh", cwd=at).stdout
+    assert f"changed  {env}: www-data may read it" in said
+    assert rights_of(server, env).startswith("640 stenvala user::rw- user:www-data:r-- group::--- ")
+    server.exec(f"sh {said.rpartition('the way back: sh ')[2]}")
+    assert rights_of(server, env) == "600 stenvala user::rw- group::--- other::---"
     server.exec("mcc provision --stage prod --only units --script | sh", cwd=at)
+    server.exec(["rm", env])
 
     pairs = [f"{name}={value}" for name, value in VALUES.items()]
     mcc(server, "env", "set", *pairs, "--stage", "prod", cwd=at)

@@ -105,4 +105,16 @@ passes() { # USER FOLDER: it gets through to the site
     fi
 }
 
+share_variables() { # LIST: services that are started from now on read .env as their own user
+    if ! as_owner test -f "$BASE/.env" || as_user "$SERVICE" test -r "$BASE/.env"; then return 0; fi
+    was=$(as_owner getfacl -p -- "$BASE/.env" 2>/dev/null || :)
+    if as_owner setfacl --set "$1" -- "$BASE/.env" 2>/dev/null; then
+        undo 'as_owner setfacl --restore=- <"$KEEP/variables" || :'
+        printf '%s\n' "$was" >"$KEEP/variables"
+        say "changed  $BASE/.env: $SERVICE may read it"
+    else
+        note "$SERVICE cannot read $BASE/.env, as the services do: as its owner, setfacl --set $1 $BASE/.env"
+    fi
+}
+
 """

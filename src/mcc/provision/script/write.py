@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mcc.core.ownership import FolderRule
-from mcc.core.provisioned import UNITS, marker
+from mcc.core.ownership import FolderRule, variables_acl
+from mcc.core.provisioned import UNITS, marker, start_program
 from mcc.core.unit_names import SLOTS, instance_of, is_template, socket_of, unit_file
 from mcc.provision.script.functions import FUNCTIONS
 from mcc.provision.wanted import ACME, CERTIFICATES
@@ -138,6 +138,9 @@ def _set_up(wish: Wish) -> Iterator[str]:
     if wish.wants("folders"):
         yield from _users(wish)
         yield from _folders(wish)
+    starts = any(file.path == start_program(wish.base) for file in wish.files)
+    if starts and wish.service and wish.service != wish.user:
+        yield f"    share_variables {_q(','.join(variables_acl(wish.service)))}"
     yield from (f"    place_certificate {_q(domain)}" for domain in _made_up(wish))
     yield from (f"    place {_path(file.path)} {file.mode:o}" for file in wish.files)
     yield from (f"    link {_path(file.link)} {_path(file.path)}" for file in wish.files if file.link)
