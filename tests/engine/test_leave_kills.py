@@ -17,7 +17,7 @@ from fakes.scenes import BASE, Scene
 from fakes.scripted import SERVICE_USER, state_of
 from mcc.core.layout import Site
 from mcc.deploy.rollback import RollbackRequest, choose, rollback
-from mcc.errors import UsageError
+from mcc.errors import SiteError, UsageError
 from mcc.model.conf import CronJob
 from mcc.operations.leave import leave, plan_leave, put_aside, was_left
 from mcc.operations.site import Asked
@@ -194,6 +194,53 @@ def test_what_was_never_live_by_mcc_is_the_scripts_already() -> None:
     scene = of(scripted.scripted())
     with pytest.raises(UsageError, match="nothing that mcc has brought live"):
         scene.leave()
+
+
+def before_the_last_rename() -> LeaveScene:
+    """The run has ended, and died before ``.mcc`` got another name; the next one is a deploy."""
+    scene = from_mcc()
+    died = scene.fork(kill_at=case("from mcc").effects - 1)
+    with pytest.raises(Killed):
+        died.leave()
+    assert died.left()
+    assert died.world.disk.kind(SITE.own) == "folder"
+    died.world.revive()
+    died.world.time.pass_by(60)
+    died.bring(scenes.rich_files(9, ("001_one", "002_two", "003_three")))
+    scripted.settle(died)
+    return died
+
+
+def test_a_deploy_that_died_in_between_is_recovered_before_its_journal_goes_aside() -> None:
+    scene = before_the_last_rename()
+    before, done = _here(scene), scene.fork()
+    assert done.deploy() == 0
+    at = 1 + next(at for at, (what, _) in enumerate(done.world.process.trace) if what.startswith("services.restart"))
+    died = scene.fork(kill_at=at)
+    with pytest.raises(Killed):
+        died.deploy()
+    died.world.revive()
+    put_aside(SITE, FakeHands(died.world))
+    assert before.difference(_here(died)) == []
+    assert died.world.disk.kind(SITE.own) == "absent"
+
+
+def test_a_site_that_was_deployed_in_between_is_not_put_aside() -> None:
+    scene = before_the_last_rename()
+    assert scene.deploy() == 0
+    with pytest.raises(SiteError, match="mcc has deployed"):
+        put_aside(SITE, FakeHands(scene.world))
+    assert scene.world.disk.kind(SITE.own) == "folder"
+
+
+def test_services_of_the_embedded_manager_would_lose_it_and_nothing_is_started() -> None:
+    """It lives in ``.mcc``, and a script knows nothing of it."""
+    scene = from_mcc()
+    scene.conf = dataclasses.replace(scene.conf, services=dataclasses.replace(scene.conf.services, manager="embedded"))
+    before = state_of(scene)
+    with pytest.raises(SiteError, match="SERVICE_MANAGER: embedded"):
+        scene.leave()
+    assert state_of(scene).difference(before) == []
 
 
 def test_a_plan_changes_nothing() -> None:

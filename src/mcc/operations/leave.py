@@ -27,6 +27,7 @@ from mcc.runs.adopted_jobs import adopted_jobs
 from mcc.runs.changes import look_for_changes
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
+from mcc.runs.recover import recover_all
 from mcc.runs.run import nothing_changed, run_id, run_work
 from mcc.runs.work import Prepared, Work
 from mcc.steps.leave import CopyEnvironment, GiveEnvironment, PlainCron, RecordLeft
@@ -67,10 +68,16 @@ def was_left(files: Files, site: Site) -> bool:
 
 
 def put_aside(site: Site, hands: Hands) -> Path:
-    """Give ``.mcc`` another name: from then on nothing of the site is mcc's. Raises SiteLocked."""
+    """Give ``.mcc`` another name: from then on nothing of the site is mcc's. Raises Refused, SiteLocked, Stuck.
+
+    The lock was free for a moment, or for days if the run died right before this: somebody may have deployed.
+    """
     lock = hands.lock(site, {"what": "leave"})
     try:
+        recover_all(site, hands, lock, "it died, and the next leave found it")
         host = hands.host(site, Services(manager="none"))
+        if not was_left(host.files, site):
+            raise SiteError(f"mcc has deployed to {site.base} since it was given back", help="leave once more")
         aside = site.base / f".mcc-left-{host.clock.now():%Y-%m-%dT%H%M%S}"
         host.files.rename(site.own, aside)
     finally:
@@ -93,6 +100,11 @@ def _prepared(asked: Asked, host: Host, run: str) -> Prepared:
 
 
 def _refuse(asked: Asked, live: Release, host: Host) -> None:
+    if asked.conf.services.manager == "embedded":
+        raise SiteError(
+            "SERVICE_MANAGER: embedded: what runs the services lies in .mcc, and a script knows nothing of it",
+            help="deploy with SERVICE_MANAGER: systemd, then leave",
+        )
     missing = tuple(words for words in required(asked.conf) if not host.sudo.allows(words))
     if missing:
         user = host.machine.user()
