@@ -128,6 +128,12 @@ def test_what_mcc_itself_proposes_is_never_too_broad() -> None:
     assert codes(sudo_list.judge(read_list(listed), meant)) == []
 
 
+def test_what_is_needed_is_not_broad_wherever_it_leads() -> None:
+    """Owners are set in a component's folder that a conf puts elsewhere."""
+    words = chown("www-data", "me", "/srv/else")
+    assert codes(sudo_list.judge(rules(r"/usr/bin/chown -R www-data\:me /srv/else"), Meant("me", (words,), ()))) == []
+
+
 def test_a_rule_that_asks_for_a_password_is_no_right() -> None:
     asks = rules("/bin/systemctl restart shop.service", password=True)
     assert codes(sudo_list.judge([*asks, *rules("/bin/ls -l")], MEANT)) == ["sudo.password", "sudo.other"]
