@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mcc.host import way
 from mcc.host.files import RealFiles
 from mcc.steps.log_tail import log_gains, log_sizes
 
@@ -44,37 +45,42 @@ def content(victim: Path) -> dict[str, tuple[object, ...]]:
     return {str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"") for path in found}
 
 
-def acts(way: str) -> dict[str, Act]:
+def acts(below: str) -> dict[str, Act]:
     """Whatever can be asked for, of a name below a folder that is a link."""
     return {
-        "kind": lambda top: FILES.kind(top / way / "file"),
-        "read": lambda top: FILES.read(top / way / "file"),
-        "size": lambda top: FILES.size(top / way / "file"),
-        "names": lambda top: FILES.names(top / way / "deep"),
-        "walk": lambda top: list(FILES.walk(top / way / "deep")),
-        "make_folder": lambda top: FILES.make_folder(top / way / "new/below"),
-        "copy_tree": lambda top: FILES.copy_tree(top / "own", top / way / "deep"),
-        "copy_tree of it": lambda top: FILES.copy_tree(top / way / "deep", top / "own"),
-        "copy_file": lambda top: FILES.copy_file(top / "own/source", top / way / "file"),
-        "copy_file of it": lambda top: FILES.copy_file(top / way / "file", top / "own/copy"),
-        "write": lambda top: FILES.write(top / way / "file", b"x"),
-        "append": lambda top: FILES.append(top / way / "file", b"x"),
-        "link": lambda top: FILES.link(top / way / "file", "x"),
-        "hard_link": lambda top: FILES.hard_link(top / "own/source", top / way / "other"),
-        "hard_link of it": lambda top: FILES.hard_link(top / way / "file", top / "own/other"),
-        "rename": lambda top: FILES.rename(top / "own/source", top / way / "file"),
-        "rename of it": lambda top: FILES.rename(top / way / "file", top / "own/file"),
-        "exchange": lambda top: FILES.exchange(top / way / "file", top / "own/source"),
-        "chmod": lambda top: FILES.chmod(top / way / "file", 0o777),
-        "remove": lambda top: FILES.remove(top / way / "file"),
-        "remove_tree": lambda top: FILES.remove_tree(top / way / "deep"),
-        "sync": lambda top: FILES.sync(top / way / "deep"),
+        "kind": lambda top: FILES.kind(top / below / "file"),
+        "read": lambda top: FILES.read(top / below / "file"),
+        "size": lambda top: FILES.size(top / below / "file"),
+        "names": lambda top: FILES.names(top / below / "deep"),
+        "walk": lambda top: list(FILES.walk(top / below / "deep")),
+        "make_folder": lambda top: FILES.make_folder(top / below / "new/below"),
+        "copy_tree": lambda top: FILES.copy_tree(top / "own", top / below / "deep"),
+        "copy_tree of it": lambda top: FILES.copy_tree(top / below / "deep", top / "own"),
+        "copy_file": lambda top: FILES.copy_file(top / "own/source", top / below / "file"),
+        "copy_file of it": lambda top: FILES.copy_file(top / below / "file", top / "own/copy"),
+        "write": lambda top: FILES.write(top / below / "file", b"x"),
+        "append": lambda top: FILES.append(top / below / "file", b"x"),
+        "link": lambda top: FILES.link(top / below / "file", "x"),
+        "hard_link": lambda top: FILES.hard_link(top / "own/source", top / below / "other"),
+        "hard_link of it": lambda top: FILES.hard_link(top / below / "file", top / "own/other"),
+        "rename": lambda top: FILES.rename(top / "own/source", top / below / "file"),
+        "rename of it": lambda top: FILES.rename(top / below / "file", top / "own/file"),
+        "exchange": lambda top: FILES.exchange(top / below / "file", top / "own/source"),
+        "chmod": lambda top: FILES.chmod(top / below / "file", 0o777),
+        "remove": lambda top: FILES.remove(top / below / "file"),
+        "remove_tree": lambda top: FILES.remove_tree(top / below / "deep"),
+        "sync": lambda top: FILES.sync(top / below / "deep"),
     }
 
 
+@pytest.mark.parametrize("straight", [True, False], ids=["in-one-call", "step-by-step"])
 @pytest.mark.parametrize("name", acts("logs/sub"))
-def test_a_link_on_the_way_is_not_followed(top: Path, name: str) -> None:
+def test_a_link_on_the_way_is_not_followed(
+    top: Path, name: str, straight: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever is asked for ends in an error that says why, and what the link leads to is as it was."""
+    if not straight:
+        monkeypatch.setattr(way, "without_links", lambda *_: None)
     (top / "logs/sub").rmdir()
     plant(top / "logs/sub", top / "victim")
     before = content(top / "victim"), content(top / "own")
@@ -101,6 +107,7 @@ def test_a_folder_that_becomes_a_link_between_two_looks_is_not_followed(
         return genuine(path, flags, *rest, **more)
 
     monkeypatch.setattr(os, "open", planting)
+    monkeypatch.setattr(way, "without_links", lambda *_: None)  # step by step, as on a kernel without that call
     with pytest.raises(OSError, match="symbolic link of another user"):
         acts("logs/sub")[name](top)
     monkeypatch.undo()
@@ -162,12 +169,17 @@ def exchanging(folder: Path, target: Path) -> Iterator[None]:
         assert not aside.exists()
 
 
+@pytest.mark.parametrize("straight", [True, False], ids=["in-one-call", "step-by-step"])
 @pytest.mark.parametrize("name", ["append", "write", "remove_tree", "chmod", "copy_tree", "make_folder", "rename"])
-def test_who_exchanges_a_folder_for_a_link_all_the_time_gets_nothing(top: Path, name: str) -> None:
+def test_who_exchanges_a_folder_for_a_link_all_the_time_gets_nothing(
+    top: Path, name: str, straight: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real race: what is done is done to the folder, or not at all."""
+    if not straight:
+        monkeypatch.setattr(way, "without_links", lambda *_: None)
     before = content(top / "victim")
     with exchanging(top / "logs/sub", top / "victim"):
-        for _ in range(300):
+        for _ in range(200):
             with contextlib.suppress(OSError):
                 acts("logs/sub")[name](top)
     assert content(top / "victim") == before

@@ -15,6 +15,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcc.host.openat2 import without_links
+
 _MOST_LINKS = 40  # as Linux has it: path_resolution(7)
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -32,12 +34,37 @@ def parent_of(path: Path, follow: bool = False) -> Iterator[tuple[int, str]]:
     With ``follow`` a link of ours at the end is followed too. The name is ``.`` for a path that ends in no name
     of its own. Whoever opens the name does it with O_NOFOLLOW. Raises OSError, StrangersLink.
     """
+    folder = _straight(path, follow)
+    if folder is not None:
+        try:
+            yield folder, path.name
+        finally:
+            os.close(folder)
+        return
     way = _Way(path, follow)
     try:
         name = way.go()
         yield way.folder, name
     finally:
         os.close(way.folder)
+
+
+def _straight(path: Path, follow: bool) -> int | None:
+    """The folder of a path without any link on its way, in one call; None where each step has to be looked at."""
+    if path.name in ("", ".."):
+        return None
+    folder = without_links(path.parent, _LOOK | os.O_DIRECTORY)
+    if folder is not None and follow and _is_link(folder, path.name):
+        os.close(folder)
+        return None
+    return folder
+
+
+def _is_link(folder: int, name: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
