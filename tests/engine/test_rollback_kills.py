@@ -322,6 +322,21 @@ def test_alembics_revision_is_said_and_the_way_back_too() -> None:
     assert f"--from before/{second} " in ended.todo[0]
 
 
+def test_a_version_that_somebody_linked_by_hand_has_the_jobs_of_the_block() -> None:
+    """An older one of the script, which no line of the crontab is left of: it is adopted with the jobs that run now."""
+    scene = scripted.scripted()
+    assert scene.deploy() == 0
+    for name in ("api", "ui"):
+        scene.world.disk.link(BASE / f"current-{name}", f"{name}/{scripted.OLDER}")
+    scene.world.time.pass_by(60)
+    scene.bring(rich_files(3, ("001_one", "002_two")))
+    scripted.settle(scene)
+    assert scene.deploy() == 0
+    back = of(scene, scripted.OLDER)
+    assert back.go_back() == 0
+    assert back.world.cron.text.count(b"./backup.sh") == 1
+
+
 def test_a_plan_changes_nothing() -> None:
     scene = to_the_adopted()
     before, ticks = state_of(scene), scene.world.process.ticks

@@ -85,8 +85,10 @@ class KeepCron:
     def do(self, host: Host, seen: Seen) -> Facts | None:
         before = host.crontab.read()
         after = crontab.with_block(before, self.site, self.lines, self.replaces)
-        host.files.make_folder(self.target.parent, 0o700)
-        host.files.write(self.target, taken_over(before, after, self.site), 0o600)
+        taken = taken_over(before, after, self.site)
+        if taken or crontab.block_of(before, self.site) is None:  # else its jobs are those of mcc's block
+            host.files.make_folder(self.target.parent, 0o700)
+            host.files.write(self.target, taken, 0o600)
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
