@@ -200,7 +200,7 @@ def test_alembic_is_not_even_started_on_a_strangers_link(top: Path) -> None:
     os.lchown(top / "tenant/data.db", STRANGER, STRANGER)
     room = Room(top / "room", top, top, top, (), ())
     alembic = Alembic(RealFiles(), RealCommands(), room)
-    with pytest.raises(StepError, match="symbolic link that another user"):
+    with pytest.raises(StepError, match="symbolic link of another user"):
         alembic.upgrade(Tenant("tenant", "sqlite:///x", file=top / "tenant/data.db"), lambda _: None)
 
 

@@ -17,7 +17,7 @@ from mcc.core.masking import Masker, url_passwords
 from mcc.core.migrating.alembic_versions import revisions_in
 from mcc.errors import CommandFailed, MigrationFailed
 from mcc.host.ports import Commands, Completed, Files
-from mcc.host.sqlite.place import place_of
+from mcc.host.way import StrangersLink, looked_at
 
 INI = "alembic.ini"
 _ERROR = re.compile(r"[\w.]+(Error|Exception|Warning|Interrupt|\.\w+): |FAILED: ")
@@ -126,7 +126,7 @@ class Alembic:
         self, tenant: Tenant, words: Sequence[str], timeout: float, on_line: Callable[[str], None] | None
     ) -> Completed:
         if tenant.file is not None:
-            place_of(tenant.file)  # no link of the service's user leads alembic elsewhere
+            _refuse_links(tenant.file)
         url = self._url(tenant)
         mask = Masker(_secrets(url)).mask
         say = (lambda line: on_line(mask(line))) if on_line else None
@@ -163,6 +163,17 @@ class Alembic:
             **password,
             **dict(tenant.variables),
         }
+
+
+def _refuse_links(file: Path) -> None:
+    """alembic opens the file by its path, and would follow a link of the service's user. Raises MigrationFailed."""
+    try:
+        with looked_at(file, follow=True):
+            pass
+    except StrangersLink as error:
+        raise MigrationFailed(f"{file}: {error.strerror}", help="put the file itself in its place") from error
+    except OSError:
+        return  # it is not there yet, or alembic says what is wrong
 
 
 def _secrets(url: str) -> frozenset[str]:
