@@ -14,7 +14,7 @@ import pytest
 from fakes.hands import FakeHands
 from fakes.host import FakeWorld
 from fakes.scenes import BASE, OUT, request_for, rich_conf, rich_files, simple_conf
-from mcc.check import clock, disk, postgres, runs, tools
+from mcc.check import clock, disk, folders, postgres, runs, tools
 from mcc.check.certificates import certificates
 from mcc.check.output import lock
 from mcc.check.scene import Look
@@ -154,6 +154,14 @@ class Roomy:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._files, name)
+
+
+def test_a_folder_that_is_the_applications_alone_stops_no_deploy(world: FakeWorld) -> None:
+    world.plant({"/srv/live/": None})
+    world.plant({f"{BASE}/data/": None, f"{BASE}/scripts/": None}, owner="www-data")
+    found = [(each.code, each.where) for each in folders.folders(looked(world))]
+    assert ("folders.closed", f"{BASE}/scripts") in found
+    assert ("folders.closed", f"{BASE}/data") not in found
 
 
 def test_a_clock_that_stands_before_the_newest_release_is_a_warning(world: FakeWorld) -> None:

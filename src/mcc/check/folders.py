@@ -37,7 +37,8 @@ def _folder(scene: Scene, rule: FolderRule) -> Iterator[Finding]:
         return
     if facts.mode & 0o002:
         yield warning("folders.everybody", where, f"everybody may write in it ({facts.mode:04o})", f"chmod o-w {path}")
-    if not scene.host.files.may_write(path):
+    # In data/ and run/ no deploy makes anything: they are the application's.
+    if path not in (scene.site.data, scene.site.run) and not scene.host.files.may_write(path):
         message = f"it belongs to {facts.owner}:{facts.group} ({facts.mode:04o}), and {scene.user} may not write in it"
         yield error("folders.closed", where, message, _give_back(scene, rule))
     yield from _service(scene, rule)
