@@ -227,14 +227,17 @@ def _record(s: Situation) -> Iterator[PlannedStep]:
 def _prune(s: Situation) -> Iterator[PlannedStep]:
     adopted = s.adoption.release
     ledger = (s.ledger.with_live(adopted) if adopted else s.ledger).with_live(new_release(s))
-    releases = releases_to_remove(ledger, s.request.keep)
+    old = releases_to_remove(ledger, s.request.keep)
+    releases = tuple(release for release in old if not s.led_to & {*release.folders})
     used = {s.environment.name} if s.environment else set()
+    used |= {path.removeprefix(f"{s.site.environments.name}/") for path in s.led_to}
     environments = environments_to_remove(s.environments_present, ledger, releases, used)
     folders = [s.site.base / folder for release in releases for folder in release.folders]
     folders += [s.site.hooks(release.name) for release in releases]
     folders += [s.site.environments / name for name in environments]
     folders += [s.site.material(release.name) for release in releases]
     strangers = strangers_to_remove(s.adoption.strangers, ledger, s.request.keep)
+    strangers = tuple(folder for folder in strangers if folder not in s.led_to)
     folders += [s.site.base / folder for folder in strangers]
     if folders:
         title = f"{many(len(releases), 'old release')}, {many(len(environments), 'environment')}"
@@ -248,4 +251,3 @@ def _prune(s: Situation) -> Iterator[PlannedStep]:
     yield from prune_steps(s, releases)
     swept = (s.site.base, s.site.own, s.site.journals, s.site.tool_command.parent)
     yield _step("prune", "what dead runs left behind", RemoveLeftovers(s.leftovers, swept), optional=True)
-

@@ -20,13 +20,13 @@ from mcc.core.environment_key import (
 from mcc.core.found_components import found_in
 from mcc.core.layout import Site, version_name
 from mcc.core.ledger import Ledger
-from mcc.core.links import inside
 from mcc.core.maintenance import Maintained
 from mcc.core.provisioned import is_ours, recovery_files
 from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.hooks import told
+from mcc.deploy.in_use import in_use, led_to
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
@@ -92,6 +92,8 @@ class Situation:
     """Services read ``.env``, which is there, as their own user."""
     resets: bool = False
     """Data is wiped first, so that databases count as empty."""
+    led_to: frozenset[str] = frozenset()
+    """Where links of the site lead that this run does not switch, with all folders above, from the base on."""
 
     @property
     def site(self) -> Site:
@@ -111,6 +113,11 @@ class Situation:
             for component in self.components
             for link, inside in component.links
         )
+
+    @property
+    def switched(self) -> frozenset[str]:
+        """The links that this run leads to its release."""
+        return frozenset(link for link, _ in self.links) | ({self.site.environment.name} if self.environment else set())
 
     @property
     def environment_component(self) -> Component | None:
@@ -164,7 +171,14 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
         adoption=look_for_adoption(
-            host.files, request.site, ledger, components, request.conf.site_files, now, run, request.stage.name,
+            host.files,
+            request.site,
+            ledger,
+            components,
+            request.conf.site_files,
+            now,
+            run,
+            request.stage.name,
             exchanges=has_python(request, host.files),
         ),
         crontab=host.crontab.read() if host.crontab.available() else b"",
@@ -175,7 +189,11 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         code=host.hooks.read(request.output),
     )
     hooks = told(situation, host, found.targets)
-    return dataclasses.replace(situation, kept={**situation.kept, **hooks})
+    return dataclasses.replace(
+        situation,
+        kept={**situation.kept, **hooks},
+        led_to=led_to(host.files, request.site, ledger, situation.switched),
+    )
 
 
 def recovers_at_boot(files: Files, site: Site) -> bool:
@@ -214,8 +232,8 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
         if release.state in ("failed", "pruned"):
             # Its folders went, or something in them could not be removed then.
             places = (*(site.base / name for name in release.folders), site.material(release.name))
-            in_use = _in_use(files, site, release)
-            yield from (place for place in places if files.kind(place) == "folder" and place not in in_use)
+            used = in_use(files, site, release)
+            yield from (place for place in places if files.kind(place) == "folder" and place not in used)
     yield from _old_tools(files, site, tool)
     needed = {release.name for release in ledger.standing()}
     yield from (site.hooks(name) for name in files.names(site.all_hooks) if name not in needed)
@@ -225,13 +243,6 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
     for run in files.names(site.asides):
         if files.kind(site.journal(run)) == "absent":
             yield site.aside(run)
-
-
-def _in_use(files: Files, site: Site, release: Release) -> set[Path]:
-    """Where somebody has led the release's links by hand, with all folders above."""
-    found = [site.base / link for link, _ in release.links if files.kind(site.base / link) == "link"]
-    targets = [site.base / (inside(site.base, files.read_link(link)) or "") for link in found]
-    return {place for target in targets for place in (target, *target.parents)}
 
 
 def _old_tools(files: Files, site: Site, tool: str) -> Iterator[Path]:

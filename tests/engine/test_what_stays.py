@@ -1,0 +1,67 @@
+"""What links of the site lead to is never removed, also if a release does not bring it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from fakes import scenes
+from fakes.scenes import BASE, OUT, Scene, rich_conf
+from mcc.core.found_components import found_in
+from mcc.model.conf import Environment
+
+
+def only(scene: Scene, *names: str, python: bool = True) -> None:
+    """From now on the conf names these components, and the output brings no others."""
+    found = found_in(["api", "shared", "worker", "ui"])
+    parts = tuple(component for component in found if component.name in names)
+    scene.conf = dataclasses.replace(rich_conf(), components=parts, environment=Environment())
+    if not python:
+        for name in ("pyproject.toml", "uv.lock"):
+            scene.world.disk.remove(OUT / name)
+    scene.world.revive()
+
+
+def deploy_often(scene: Scene, times: int = 3) -> None:
+    for _ in range(times):
+        scene.world.time.pass_by(60)
+        scene.world.revive()
+        assert scene.deploy() == 0
+
+
+def test_a_front_end_that_is_deployed_alone_leaves_the_back_end_that_is_live() -> None:
+    """Release, environment and link: all that the services run from."""
+    scene = scenes.second()
+    scene.keep = 1
+    first = scene.live
+    environment = scene.world.disk.read_link(BASE / ".venv")
+    only(scene, "ui", python=False)
+    deploy_often(scene)
+    disk = scene.world.disk
+    assert disk.read_link(BASE / "current-api") == f"api/{first}"
+    assert disk.kind(BASE / "api" / str(first)) == "folder"
+    assert disk.kind(BASE / environment) == "folder"
+    assert scene.world.orphans() == []
+    assert scene.ledger.get(str(first)).state == "good"  # type: ignore[union-attr]
+    assert len(disk.names(BASE / "ui")) == 2, "the live one, and what came with the back end"
+
+
+def test_the_back_end_goes_when_no_link_leads_to_it_any_more() -> None:
+    scene = scenes.second()
+    scene.keep = 1
+    first = scene.live
+    only(scene, "ui", python=False)
+    deploy_often(scene)
+    scene.bring(scenes.rich_files(3, ("001_one", "002_two", "003_three")))
+    only(scene, "api", "ui")
+    deploy_often(scene, 2)
+    assert first not in scene.world.disk.names(BASE / "api")
+    assert scene.world.orphans() == []
+
+
+def test_a_link_that_only_a_script_knows_keeps_the_version_that_it_leads_to() -> None:
+    scene = scenes.second()
+    scene.keep = 1
+    first = str(scene.live)
+    scene.world.plant({f"{BASE}/current-worker": f"{BASE}/api/{first}/worker"})
+    deploy_often(scene)
+    assert scene.world.disk.kind(BASE / "api" / first / "worker") == "folder"
