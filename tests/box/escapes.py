@@ -177,7 +177,7 @@ LINKS = (
         SERVICE,
         "ln -s /home/stenvala/.profile $B/logs/own; mv $B/logs/own $B/logs/backup.log",
     ),
-    Escape("a log of the recovery", SERVICE, "ln -s /home/stenvala/.profile $B/logs/mcc-recover.log"),
+    Escape("a log of the recovery", SERVICE, "ln -sf /home/stenvala/.profile $B/logs/mcc-recover.log"),
 )
 
 # The service `teller`, whose unit provision made, tells its variables; it is started by root, as at a boot. $V is a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mcc.model.conf import Conf, Server, Services
 from mcc.provision.ask import read_templates
 from mcc.provision.nginx import nginx_files
 from mcc.provision.script.files import FILES
+from mcc.provision.script.keeping import KEEPING
 from mcc.provision.unit_words import literal, word
 from mcc.provision.units import unit_files
 from mcc.provision.upstream import upstream
@@ -181,3 +183,18 @@ def test_a_unit_that_a_package_brought_is_not_hidden(tmp_path: Path) -> None:
     )  # fmt: skip
     assert said.returncode == 0, said
     assert said.stdout.count("the system's own unit") == 1
+
+
+def test_who_works_for_the_deploy_user_gets_nothing_of_roots(tmp_path: Path) -> None:
+    """Neither variables nor the lock nor the terminal: the deploy user can look into processes that are its own."""
+    (tmp_path / "setpriv").write_text("#!/bin/sh\nenv; ls -l /proc/self/fd\n")
+    (tmp_path / "setpriv").chmod(0o755)
+    lock, words = tmp_path / "lock", f"PATH={tmp_path}:$PATH\nexec 9>{tmp_path}/lock\nas_user nobody true"
+    told = subprocess.run(
+        ["sh", "-euc", KEEPING + words], text=True, capture_output=True, env={"PATH": os.environ["PATH"], "TOKEN": "x"}
+    )
+    assert told.returncode == 0, told
+    assert "PATH=" in told.stdout
+    assert "TOKEN" not in told.stdout
+    assert "0 -> /dev/null" in told.stdout
+    assert str(lock) not in told.stdout

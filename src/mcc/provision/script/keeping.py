@@ -33,7 +33,8 @@ quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 as_user() { # USER COMMAND...
     as=$1
     shift
-    setsid --wait setpriv --reuid "$as" --regid "$(id -g "$as")" --init-groups --no-new-privs "$@" </dev/null 9>&-
+    setsid --wait env -i PATH="$PATH" LC_ALL=C.UTF-8 \
+        setpriv --reuid "$as" --regid "$(id -g "$as")" --init-groups --no-new-privs "$@" </dev/null 9>&-
 }
 
 as_owner() { as_user "$OWNER" "$@"; } # the deploy user
@@ -65,7 +66,10 @@ END
 back() { cp -a "$KEEP/before$1" "$1.mcc-undo"; mv -fT "$1.mcc-undo" "$1"; echo "back     $1"; }
 gone() { rm -f -- "$1"; echo "gone     $1"; }
 off() { systemctl -q disable --now "$@" 2>/dev/null || :; echo "off      $*"; }
-as_owner() { setsid --wait setpriv --reuid "$OWNER" --regid "$(id -g "$OWNER")" --init-groups --no-new-privs "$@"; }
+as_owner() {
+    setsid --wait env -i PATH="$PATH" LC_ALL=C.UTF-8 \
+        setpriv --reuid "$OWNER" --regid "$(id -g "$OWNER")" --init-groups --no-new-privs "$@"
+}
 again= # services to start when the files are back
 
 END

@@ -56,7 +56,7 @@ make_base() {
             chown -h "$OWNER:" "./${BASE##*/}"
         )
     fi
-    undo "as_owner rmdir --ignore-fail-on-non-empty -- $(quoted "$BASE") || :"
+    undo "as_owner rmdir --ignore-fail-on-non-empty -- $(quoted "$BASE") </dev/null || :"
     say "folder   $BASE"
 }
 
@@ -83,7 +83,7 @@ folder() { # PATH MODE ACCESS-LIST: made and changed by the deploy user
         printf '%s\n\n' "$was" >>"$NEW/folders"
         say "changed  $1"
     else
-        undo "as_owner rmdir --ignore-fail-on-non-empty -- $(quoted "$1") 2>/dev/null || :"
+        undo "as_owner rmdir --ignore-fail-on-non-empty -- $(quoted "$1") </dev/null 2>/dev/null || :"
         say "folder   $1"
     fi
 }
