@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from engine import test_rollback_kills
 from fakes import scenes
+from fakes.hands import FakeHands
 from fakes.scenes import BASE, OUT, Scene, rich_conf
 from mcc.core.found_components import found_in
 from mcc.model.conf import Environment
+from mcc.model.event import Warned
 
 
 def only(scene: Scene, *names: str, python: bool = True) -> None:
@@ -65,3 +68,18 @@ def test_a_link_that_only_a_script_knows_keeps_the_version_that_it_leads_to() ->
     scene.world.plant({f"{BASE}/current-worker": f"{BASE}/api/{first}/worker"})
     deploy_often(scene)
     assert scene.world.disk.kind(BASE / "api" / first / "worker") == "folder"
+
+
+def test_a_rollback_says_which_links_go_on_with_the_newer_release() -> None:
+    scene = scenes.second()
+    only(scene, "ui", python=False)
+    deploy_often(scene, 1)
+    alone = str(scene.live)
+    scene.bring(scenes.rich_files(3, ("001_one", "002_two", "003_three")))
+    only(scene, "api", "ui")
+    deploy_often(scene, 1)
+    full = str(scene.live)
+    back, hands = test_rollback_kills.of(scene), FakeHands(scene.world)
+    assert back.go_back(hands) == 0
+    said = [event.text for event in hands.events if isinstance(event, Warned)]
+    assert f"current-api goes on with api/{full}: {alone} did not bring one" in said

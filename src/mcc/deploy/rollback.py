@@ -294,6 +294,9 @@ def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
     release = s.back_to
     if release and s.environment and s.environment.name != release.environment:
         yield f"venvs/{release.environment} of {release.name} is not used again: another one is built from its uv.lock"
+    for link, target in ledger.live.links if ledger.live else ():
+        if link not in s.switched:
+            yield f"{link} goes on with {target}: {s.version} did not bring one"
     left = set(ledger.live.services if ledger.live else ()) - set(s.request.conf.services.all)
     if left:
         yield f"{', '.join(sorted(left))}: {s.version} does not know it, and it goes on as it is"
