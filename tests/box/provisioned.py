@@ -41,21 +41,38 @@ def rights(conf: Conf) -> list[str]:
 
 def set_up(notes: Notes, *, single_tenant: bool = False) -> Notes:
     """Units that run as the service user in its own group, nginx, sudo lines and folders."""
-    notes.set_up()
-    for unit, part in zip(notes.units, ("api", "worker"), strict=True):
-        text = (EXAMPLE / f"deploy/notes-prod-{part}.service").read_text().replace("notes-prod", notes.name)
-        text = re.sub(r"\b8000\b", str(notes.port), text)
-        notes.box.unit(unit, text.replace("Group=stenvala", "Group=www-data").replace("UMask=0002\n", ""))
+    place_units(notes)
     conf = conf_of(notes, single_tenant)
     set_up_folders(notes.box, conf)
     notes.box.sudoers(rights(conf))
     return notes
 
 
+def place_units(notes: Notes) -> None:
+    """The example's, but for its group; and nginx."""
+    notes.set_up()
+    for unit, part in zip(notes.units, ("api", "worker"), strict=True):
+        text = (EXAMPLE / f"deploy/notes-prod-{part}.service").read_text().replace("notes-prod", notes.name)
+        text = re.sub(r"\b8000\b", str(notes.port), text)
+        notes.box.unit(unit, text.replace("Group=stenvala", "Group=www-data").replace("UMask=0002\n", ""))
+
+
 def deployed(notes: Notes, output: Path) -> Notes:
-    """The first release of such a site is live."""
-    set_up(notes)
-    done = notes.deploy(output, **CONF)
+    """The first release of such a site is live; folders and sudo lines are those of ``mcc provision``."""
+    place_units(notes)
+    box = notes.box
+    box.exec(["rm", "/etc/sudoers.d/box"])
+    notes.bring(output, conf=CONF)
+    words = ["mcc", "provision", "--stage", "prod", "--only", "folders", "--only", "sudoers", "--script"]
+    box.exec(["sh"], stdin=box.exec(words, DEPLOY_USER, cwd=notes.brought).stdout)
+    assert rights(conf_of(notes))[0].partition("NOPASSWD: ")[2].split(", ") == _allowed(box)
+    done = notes.deploy()
     assert done.code == 0, done
     notes.wait_for_version("1")
     return notes
+
+
+def _allowed(box: Box) -> list[str]:
+    """The commands of provision's file for sudo."""
+    lines = box.exec("cat /etc/sudoers.d/mcc-*").stdout.splitlines()
+    return [line.partition("NOPASSWD: ")[2] for line in lines if "NOPASSWD: " in line]
