@@ -83,3 +83,18 @@ def test_a_rollback_says_which_links_go_on_with_the_newer_release() -> None:
     assert back.go_back(hands) == 0
     said = [event.text for event in hands.events if isinstance(event, Warned)]
     assert f"current-api goes on with api/{full}: {alone} did not bring one" in said
+
+
+def test_parts_that_come_by_turns_are_nobody_elses_doing() -> None:
+    """What is live is what each part's own last release has brought; nothing is adopted, nobody is suspected."""
+    scene = scenes.second()
+    said: list[str] = []
+    for names, python in ((("ui",), False), (("api",), True), (("ui",), False), (("api", "ui"), True)):
+        scene.bring(scenes.rich_files(3, ("001_one", "002_two", "003_three")))
+        only(scene, *names, python=python)
+        hands = FakeHands(scene.world)
+        scene.world.time.pass_by(60)
+        assert scene.deploy(hands) == 0
+        said += [event.text for event in hands.events if isinstance(event, Warned)]
+    assert said == []
+    assert [release.origin for release in scene.ledger.releases] == [""] * 5

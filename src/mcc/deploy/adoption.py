@@ -67,7 +67,7 @@ def look_for_adoption(
     aside = _aside(files, site, now) if exchanges and files.kind(site.environment) == "folder" else None
     others = strangers(files, site, ledger, tuple(component.folder for component in components))
     links = _links(files, site, components)
-    if not links or _as_recorded(ledger, links):
+    if not links or _as_recorded(ledger, components, links):
         return Adoption(aside=aside, strangers=others)
     folders = _folders(components, links)
     name = PurePosixPath(folders[0]).name
@@ -93,9 +93,15 @@ def _material(files: Files, site: Site, site_files: tuple[SiteFile, ...]) -> Ite
     yield from ((path, name) for path, name in found if files.kind(path) == "file")
 
 
-def _as_recorded(ledger: Ledger, links: dict[str, str]) -> bool:
+def _as_recorded(ledger: Ledger, components: tuple[Component, ...], links: dict[str, str]) -> bool:
+    """Parts may be deployed by turns: each link is where the last release that brought it has led it."""
     live = ledger.live
-    return live is not None and all(links.get(link) == target for link, target in live.links)
+    if live is None:
+        return False
+    recorded = {link: target for release in ledger.standing() for link, target in release.links}
+    ours = {link for component in components for link, _ in component.links}
+    expected = {*links, *(ours & {link for link, _ in live.links})}
+    return all(link in recorded and links.get(link) == recorded[link] for link in expected)
 
 
 def _links(files: Files, site: Site, components: tuple[Component, ...]) -> dict[str, str]:
