@@ -21,7 +21,8 @@ from mcc.runs.hands import Hands, Lock, header_services
 from mcc.runs.kinds import step_kinds
 from mcc.runs.ledger import read_ledger
 
-_TOOL_LIMIT = 600.0
+_TOOL_LIMIT = 86400.0
+"""Seconds for a recovery by another mcc: each step of it has its own limit, and one of the project's own may be long."""
 
 
 def dead_runs(files: Files, site: Site) -> list[str]:
@@ -29,9 +30,7 @@ def dead_runs(files: Files, site: Site) -> list[str]:
     return unfinished(files, site)
 
 
-def recover_all(
-    site: Site, hands: Hands, lock: Lock, reason: str, *, by_its_own_tool: bool = False
-) -> list[Outcome]:
+def recover_all(site: Site, hands: Hands, lock: Lock, reason: str, *, by_its_own_tool: bool = False) -> list[Outcome]:
     """Bring every dead run of a site to its end. Raises Stuck if a person is needed.
 
     A run is recovered by the mcc that wrote its journal. ``by_its_own_tool``: we were started to be
@@ -67,9 +66,7 @@ def recover_one(
     return outcome
 
 
-def _recover_one(
-    site: Site, run: str, hands: Hands, lock: Lock, reason: str, by_its_own_tool: bool
-) -> Outcome | None:
+def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str, by_its_own_tool: bool) -> Outcome | None:
     bare = hands.host(site, Services(manager="none"), run, lock)
     journal = JournalFile(bare.files, site, run)
     state = engine_recover.read(journal)
