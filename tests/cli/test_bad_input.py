@@ -87,8 +87,8 @@ def link_is_a_file(ground: Ground) -> None:
     (new_site(ground) / "current-api").write_text("by hand")
 
 
-def real_environment(ground: Ground) -> None:
-    (new_site(ground) / ".venv" / "bin").mkdir(parents=True)
+def environment_is_a_file(ground: Ground) -> None:
+    (new_site(ground) / ".venv").write_text("by hand")
     ground.python()
 
 
@@ -257,7 +257,7 @@ CASES = [
     late("no Python that fits", no_fitting_python, "uv finds no Python"),
     Case("a folder in the place of a link", link_is_a_folder, "current-ui is a folder, not a link"),
     late("a file in the place of a link", link_is_a_file, "current-api is a file, not a link"),
-    Case("a real environment", real_environment, ".venv is a real environment"),
+    Case("a file in the place of an environment", environment_is_a_file, ".venv is a file, not an environment"),
     late("a file in the place of .mcc", own_folder_is_a_file, r"\.mcc"),
     late("a database that is none", no_database, "data.db"),
 ]
