@@ -26,8 +26,8 @@ class Answer(enum.StrEnum):
     json = "json"
 
 
-class Migrated(enum.StrEnum):
-    """How ``mcc migrate`` answers, or shows its run."""
+class Either(enum.StrEnum):
+    """How a command answers, or shows its run: what it does depends on its options."""
 
     auto = "auto"
     text = "text"
@@ -49,8 +49,20 @@ class Part(enum.StrEnum):
     recovery = "recovery"
 
 
+NeededStage = Annotated[str, typer.Option(metavar="STAGE", help="A stage of config.yml.")]
 StageOption = Annotated[str | None, typer.Option(metavar="STAGE", help="A stage of config.yml in this folder.")]
+NeededSite = Annotated[Path, typer.Option(metavar="DIR", help="The site: its REMOTE_BASE.")]
 SiteOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The site itself: its REMOTE_BASE.")]
+OutputOption = Annotated[
+    Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
+]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")]
+RunFormat = Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")]
+AnswerFormat = Annotated[Answer, typer.Option(help="How to answer.")]
+EitherFormat = Annotated[Either, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")]
+DatabasesOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this database: a domain, data.db, a schema.")
+]
 
 
 def told(code: int) -> typer.Exit:

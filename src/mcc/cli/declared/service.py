@@ -1,12 +1,49 @@
-"""Commands that have commands of their own: ``mcc cron``, ``mcc env``."""
+"""What goes on beside releases: maintenance, cron jobs, variables."""
 
 from __future__ import annotations
 
+import enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mcc.cli.options import Answer, Format, SiteOption, StageOption, told
+from mcc.cli.options import (
+    Answer,
+    AnswerFormat,
+    Either,
+    EitherFormat,
+    Format,
+    OutputOption,
+    PlanOption,
+    RunFormat,
+    SiteOption,
+    StageOption,
+    told,
+)
+
+
+class Maintenance(enum.StrEnum):
+    """What ``mcc maintenance`` does."""
+
+    on = "on"
+    off = "off"
+    status = "status"
+
+
+def maintenance(
+    what: Annotated[Maintenance, typer.Argument(help="Begin it, end it, or say how it is.")],
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: PlanOption = False,
+    format: EitherFormat = Either.auto,
+    output: OutputOption = Path(),
+) -> None:
+    """Have the web server answer 503 and a page, or the site again; a deploy leaves that as it is."""
+    from mcc.cli.commands.maintenance import run_maintenance
+
+    raise told(run_maintenance(what.value, stage, site, output, plan, format.value))
+
 
 Restart = Annotated[bool, typer.Option("--restart", help="Restart the services, and wait until they are well.")]
 
@@ -23,7 +60,7 @@ env = _group("The site's variables, in its .env.")
 def cron_list(
     stage: StageOption = None,
     site: SiteOption = None,
-    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+    format: AnswerFormat = Answer.text,
 ) -> None:
     """The site's jobs in the crontab with their next times; lines of others that run something of the site."""
     from mcc.cli.commands.cron import run_cron_list
@@ -48,7 +85,7 @@ def env_list(
     show: Annotated[bool, typer.Option("--show", help="The values too.")] = False,
     stage: StageOption = None,
     site: SiteOption = None,
-    format: Annotated[Answer, typer.Option(help="How to answer.")] = Answer.text,
+    format: AnswerFormat = Answer.text,
 ) -> None:
     """The names of the site's variables; their values only if they are asked for."""
     from mcc.cli.commands.env import run_env_list
@@ -67,7 +104,7 @@ def env_set(
     restart: Restart = False,
     stage: StageOption = None,
     site: SiteOption = None,
-    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    format: RunFormat = Format.auto,
 ) -> None:
     """Give variables of the site their values; the rest of .env stays as it is."""
     from mcc.cli.commands.env import run_env_set
@@ -81,7 +118,7 @@ def env_unset(
     restart: Restart = False,
     stage: StageOption = None,
     site: SiteOption = None,
-    format: Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")] = Format.auto,
+    format: RunFormat = Format.auto,
 ) -> None:
     """Take variables out of the site's .env."""
     from mcc.cli.commands.env import run_env_unset

@@ -1,0 +1,102 @@
+"""Releases: one comes live, what is live, the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mcc.cli.options import (
+    Answer,
+    AnswerFormat,
+    Format,
+    NeededSite,
+    NeededStage,
+    OutputOption,
+    PlanOption,
+    RunFormat,
+    SiteOption,
+    StageOption,
+    told,
+)
+
+
+def deploy(
+    stage: NeededStage,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, read only, touch nothing.")] = False,
+    format: RunFormat = Format.auto,
+    output: OutputOption = Path(),
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A parameter for the operation that a stage is.")
+    ] = None,
+) -> None:
+    """Bring the release in this folder live; a deploy that fails leaves the code as it was."""
+    from mcc.host.early import ask_early
+
+    early = ask_early(output)  # before what takes long to import
+    from mcc.cli.commands.deploy import run_deploy
+
+    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ())))
+
+
+def status(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: AnswerFormat = Answer.text,
+) -> None:
+    """What is live since when, from which build; whether a run is under way or has died."""
+    from mcc.cli.commands.status import show_status
+
+    raise told(show_status(stage, site, format.value))
+
+
+def releases(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    format: AnswerFormat = Answer.text,
+) -> None:
+    """The releases of a site and what became of them, newest last."""
+    from mcc.cli.commands.status import show_releases
+
+    raise told(show_releases(stage, site, format.value))
+
+
+def rollback(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="A release (mcc releases); if not given, the one before.")
+    ] = None,
+    plan: PlanOption = False,
+    format: RunFormat = Format.auto,
+    output: OutputOption = Path(),
+) -> None:
+    """Bring a release live again that was live before, as a deploy does; databases stay as they are."""
+    from mcc.cli.commands.rollback import run_rollback
+
+    raise typer.Exit(run_rollback(stage, site, output, to, plan, format.value))
+
+
+def leave(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    plan: PlanOption = False,
+    format: RunFormat = Format.auto,
+    output: OutputOption = Path(),
+) -> None:
+    """Give a site back to a script: a real environment, plain cron lines; links stay, .mcc is kept aside."""
+    from mcc.cli.commands.leave import run_leave
+
+    raise typer.Exit(run_leave(stage, site, output, plan, format.value))
+
+
+def recover(
+    site: NeededSite,
+    format: Annotated[Format, typer.Option(help="How to show what is done.")] = Format.auto,
+    lock_descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Bring runs that died to their end: back before their commit, forward after it."""
+    from mcc.cli.commands.recover import run_recover
+
+    raise typer.Exit(run_recover(site, format.value, lock_descriptor))
