@@ -22,7 +22,7 @@ from mcc.runs.kinds import step_kinds
 from mcc.runs.ledger import read_ledger
 
 _TOOL_LIMIT = 86400.0
-"""Seconds for a recovery by another mcc: each step of it has its own limit, and one of the project's own may be long."""
+"""Seconds for a recovery by another mcc: each step of it has its own limit, and a project's own may be long."""
 
 
 def dead_runs(files: Files, site: Site) -> list[str]:
