@@ -193,14 +193,21 @@ def test_a_provisioned_service_gets_exactly_what_mcc_lists(server: Box) -> None:
     server.exec(["chmod", "600", env], DEPLOY_USER)  # takes the list's mask away
     shut = mcc(server, "env", "list", "--site", TOLD)
     assert ".env cannot be read by www-data, and the services read it as www-data: setfacl --set " in shut.stderr
+    assert "units.variables-closed" in found_by_check(server)
     server.exec(["systemctl", "restart", "teller"])
     until(lambda: "cannot read" in server.read(f"{TOLD}/logs/teller.log"), "the reason")
     changed = mcc(server, "env", "set", "LATER=yes", "--restart", "--site", TOLD)
     assert changed.code == 0, changed
     until(lambda: told(server, f"{TOLD}/data/told").get("LATER") == "yes", "the service")
     assert rights_of(server, env).startswith("640 stenvala user::rw- user:www-data:r-- ")
+    assert [code for code in found_by_check(server) if "variables" in code or code.startswith("secrets.o")] == []
     said = mcc(server, "env", "set", "LATER=no", "--site", TOLD).stdout
     assert "teller.service has it after a restart" in said
+
+
+def found_by_check(box: Box) -> list[str]:
+    done = mcc(box, "check", "--site", TOLD, "--format", "json", check=False)
+    return [finding["code"] for finding in json.loads(done.stdout)["findings"]]
 
 
 def rights_of(box: Box, path: str) -> str:
