@@ -17,10 +17,12 @@ from mcc.errors import ConfigError
 from mcc.host.files import RealFiles
 from mcc.host.yaml import parse
 from mcc.model.conf import Conf, Server, Services
+from mcc.provision import not_root
 from mcc.provision.ask import read_templates
 from mcc.provision.nginx import nginx_files
 from mcc.provision.script.files import FILES
 from mcc.provision.script.keeping import KEEPING
+from mcc.provision.script.setting_up import SETTING_UP
 from mcc.provision.unit_words import literal, word
 from mcc.provision.units import unit_files
 from mcc.provision.upstream import upstream
@@ -104,6 +106,13 @@ def test_all_is_no_user_of_sudo() -> None:
     assert sudoers_line("deploy", ("/bin/true",)).startswith("deploy ALL=")
 
 
+def test_nobody_is_called_as_a_group_of_power() -> None:
+    """A user docker that is not there yet would be made with the group docker as its own."""
+    text = WEB.replace("REMOTE_USER: deploy", "REMOTE_USER: docker").replace("DIR_USER: www-data", "DIR_USER: staff")
+    assert [problem.key for problem in not_root.problems(conf(text))] == ["REMOTE_USER", "DIR_USER"]
+    assert list(not_root.problems(conf())) == []
+
+
 # ---- templates that have root work in the site
 
 
@@ -170,7 +179,29 @@ def test_other_sites_of_nginx_are_taken_as_they_are() -> None:
     assert nginx_files(conf(), {"mcc/nginx.template": text})[0].text == text
 
 
+def test_a_visitor_does_not_say_who_it_is() -> None:
+    """On a slot's socket uvicorn trusts whoever asks (*), and takes the first address of X-Forwarded-For."""
+    common = nginx_files(conf(WEB + "DOMAIN: shop.example.com\n"), {})[0].text
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in common
+    assert "$proxy_add_x_forwarded_for" not in common
+
+
 # ---- the script
+
+
+def test_root_makes_no_folder_behind_a_link(tmp_path: Path) -> None:
+    """Of REMOTE_BASE's folders above, the deploy user could lay a link after they were looked at."""
+    place, victim = tmp_path.resolve() / "home", tmp_path / "victim"
+    place.mkdir()
+    victim.mkdir()
+    functions = f'stop() {{ echo "$*"; exit 2; }}\n{SETTING_UP}\n'
+    made = subprocess.run(["sh", "-euc", f"{functions}above '{place}/a b/c/d'"], text=True, capture_output=True)
+    assert made.returncode == 0, made
+    assert (place / "a b/c/d").is_dir()
+    (place / "live").symlink_to(victim)
+    done = subprocess.run(["sh", "-euc", f"{functions}above '{place}/live/b/c'"], text=True, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, f"{place}/live leads elsewhere through a link\n"), done
+    assert list(victim.iterdir()) == []
 
 
 def test_a_unit_that_a_package_brought_is_not_hidden(tmp_path: Path) -> None:

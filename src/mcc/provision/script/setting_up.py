@@ -46,10 +46,20 @@ stand_in() { # FOLDER: from here on nobody can exchange it under our feet
     cd -P -- "$1" && [ "$(/bin/pwd -P)" = "$1" ] || stop "$1 leads elsewhere through a link"
 }
 
+above() { # FOLDER: made by root with those above it, each in the one that its path says and in no other
+    if [ -z "$1" ] || [ -d "$1" ]; then return 0; fi
+    above "${1%/*}"
+    (
+        parent=${1%/*}
+        stand_in "${parent:-/}"
+        mkdir -- "./${1##*/}"
+    )
+}
+
 make_base() {
     if as_owner test -d "$BASE"; then return 0; fi
     if ! as_owner mkdir -p -- "$BASE" 2>/dev/null; then # above it, the folders are root's
-        mkdir -p -- "${BASE%/*}"
+        above "${BASE%/*}"
         (
             stand_in "${BASE%/*}"
             mkdir -- "./${BASE##*/}"
