@@ -14,6 +14,8 @@ from mcc.core.dotenv_edit import with_variables
 from mcc.model.conf import Conf, Server
 from mcc.provision.start import PERL, start_file
 
+pytestmark = pytest.mark.skipif(not Path(PERL).exists(), reason="Perl is not here")
+
 CONF = Conf(Path("conf-prod.yml"), Server(Path("/srv/my shop.d")))
 HARD = {
     "QUOTES": "it's \"so\"", "BLANKS": "  a  b\t", "DOLLARS": "$HOME ${X} $(touch ran) `touch ran` $$",
