@@ -295,6 +295,21 @@ def test_the_live_release_is_made_what_it_was_when_it_is_named() -> None:
     assert scene.world.disk.read_link(BASE / "current-ui") == f"ui/{second}"
 
 
+def test_the_guardian_does_not_take_a_release_that_was_live_before_for_one_that_came_live() -> None:
+    """It fails, and its process dies at the very end, with all undone: the release of that name is live as before."""
+    scene = two_releases()
+    first, second = scene.ledger.order
+    scene.world.disk.link(BASE / "current-ui", f"ui/{first}")
+    scene.world.http.fixed = {"https://two.example.com/api": (503, "Service Unavailable")}
+    scene.world.revive()
+    scene.to = second
+    done = scene.fork()
+    assert done.go_back() == 1
+    for at in range(done.world.process.ticks - 8, done.world.process.ticks + 1):
+        died = scene.fork(kill_at=at)
+        assert died.go_back(FakeHands(died.world, guardian=True)) == 1, at
+
+
 def test_a_person_who_switched_the_links_by_hand_is_understood() -> None:
     """They went from the second to the first: before that nothing was live; to the second there is a way."""
     scene = two_releases()

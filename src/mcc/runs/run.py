@@ -141,7 +141,7 @@ class _Run:
         if self._release is None:
             return 1, f"how it ended stands in {self._work.site.record(self._run)}"
         live = read_ledger(host.files, self._work.site).live
-        if live is not None and live.name == self._release.name:
+        if live is not None and live.run == self._run:
             return 0, f"{live.name} is live"
         return 1, "nothing had been changed, or all of it is undone"
 
