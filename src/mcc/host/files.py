@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mcc.host.ports import Entry, Kind, Space, Tally
-from mcc.host.trees import copy_contents, copy_tree, kind_of, sync_each, sync_folder, walk
+from mcc.host.trees import copy_contents, copy_tree, kind_of, of_some_depth, sync_each, sync_folder, walk
 from mcc.host.way import (
     StrangersLink,
     looked_at,
@@ -62,7 +62,7 @@ class RealFiles:
             return []
 
     def walk(self, folder: Path, skip: Collection[str] = ()) -> Iterator[Entry]:
-        with opened_folder(folder) as descriptor:
+        with opened_folder(folder) as descriptor, of_some_depth(folder):
             yield from walk(descriptor, folder, "", skip)
 
     def space(self, path: Path) -> Space:
@@ -91,7 +91,7 @@ class RealFiles:
             with parent_of(target) as (above, name), naming(target):
                 os.mkdir(name, 0o755, dir_fd=above)
                 _chmod_name(above, name, 0o755, target)
-        with opened_folder(source) as read, opened_folder(target) as write:
+        with opened_folder(source) as read, opened_folder(target) as write, of_some_depth(source):
             return copy_tree(read, source, write, target, skip)
 
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
@@ -171,7 +171,7 @@ class RealFiles:
             return
         if self.kind(path) != "folder":
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-        with parent_of(path) as (folder, name):
+        with parent_of(path) as (folder, name), of_some_depth(path):
             shutil.rmtree(name, dir_fd=folder)  # by descriptors all the way down (shutil's documentation)
             _sync_in(folder)
 

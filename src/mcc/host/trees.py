@@ -23,6 +23,15 @@ def kind_of(mode: int) -> Kind:
     return "file" if stat.S_ISREG(mode) else "other"
 
 
+@contextlib.contextmanager
+def of_some_depth(path: Path) -> Iterator[None]:
+    """A service could lay a thousand folders into each other, which is a matter of that folder and no fault of ours."""
+    try:
+        yield
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other", str(path)) from None
+
+
 def walk(folder: int, path: Path, below: str, skip: Collection[str]) -> Iterator[Entry]:
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
