@@ -113,3 +113,7 @@ def test_what_systemd_reads_otherwise_is_named_by_its_line(text: str, lines: lis
 def test_a_file_whose_quotes_are_open_is_not_changed() -> None:
     with pytest.raises(Unfit, match="a quote or a backslash"):
         with_variables('A="open\nB=2\n', {"C": "3"})
+
+
+def test_export_is_a_word_before_the_name() -> None:
+    assert variables("export A=1\nexport\tB=2\nreexport C=3\n") == {"A": "1", "B": "2"}

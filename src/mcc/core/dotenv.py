@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_EXPORT = re.compile(r"export[ \t]+")
+_EXPORT = re.compile(r"\Aexport[ \t]+")
 _ENDS, _BLANKS = "\r\n", " \t"
 # In double quotes a backslash before anything else is a backslash.
 _ESCAPED = '"\\$`'
