@@ -217,6 +217,23 @@ def test_a_changed_environment_is_not_used_again_another_is_built_from_the_relea
     assert one.done.world.cron.text.count(b"./backup.sh") == 1
 
 
+def test_an_environment_outside_of_venvs_is_not_mistaken_for_none() -> None:
+    """A script's link led to it: the adopted code gets one from its own lock, and never runs in the newer one's."""
+    scene = scripted.scripted()
+    scene.world.disk.rename(SITE.environment, BASE / "env-of-the-script")
+    scene.world.plant({str(SITE.environment): "env-of-the-script"})
+    scene.world.start()
+    scripted.settle(scene)
+    assert scene.deploy() == 0
+    newer = scene.world.disk.read_link(SITE.environment)
+    scene.world.time.pass_by(60)
+    back = of(scene)
+    assert back.go_back() == 0
+    own = back.world.disk.read_link(SITE.environment)
+    assert own not in (newer, "env-of-the-script")
+    assert set(back.world.serving().values()) == {f"api/{SCRIPTED} {own}"}
+
+
 def test_there_is_a_way_to_the_adopted_one_although_its_environment_was_changed() -> None:
     scene = in_turns()
     assert scene.go_back() == 0

@@ -22,6 +22,8 @@ from mcc.runs.changes import strangers
 BY_SCRIPT = "a script"
 PROJECT = ("pyproject.toml", "uv.lock")
 """What an environment is made from."""
+ELSEWHERE = "elsewhere"
+"""Stands for the environment of an adopted release that is not below ``venvs/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def look_for_adoption(
     if known is not None:
         same = known.state in ("good", "live") and set(links.items()) <= set(known.links)
         return Adoption(known if same else None, same, aside, others)
-    environment, print_ = _environment(files, site, aside)
+    environment, print_ = _environment(files, site, aside, exchanges)
     release = Release(
         name, "live", _at(name, now), run, stage, BY_SCRIPT, folders, tuple(links.items()), environment,
         origin="adopted", fingerprint=print_,
@@ -130,15 +132,20 @@ def _folders(components: tuple[Component, ...], links: dict[str, str]) -> tuple[
     return tuple(dict.fromkeys(folder for folder in found if folder))
 
 
-def _environment(files: Files, site: Site, aside: Path | None) -> tuple[str | None, str]:
-    """The environment's name below ``venvs/``, and what tells whether somebody changed it later."""
+def _environment(files: Files, site: Site, aside: Path | None, exchanges: bool) -> tuple[str | None, str]:
+    """The environment's name below ``venvs/``, and what tells whether somebody changed it later.
+
+    One that is elsewhere is not ours to keep: its name is of none that is there, so that a way back builds another.
+    """
     if aside is not None:
         return aside.name, fingerprint(files, site.environment)
     if files.kind(site.environment) != "link":
         return None, ""
     target = inside(site.base, files.read_link(site.environment))
     path = PurePosixPath(target or "")
-    return (path.name, "") if str(path.parent) == site.environments.name else (None, "")
+    if str(path.parent) == site.environments.name:
+        return path.name, ""
+    return (ELSEWHERE if exchanges else None), ""
 
 
 def _aside(files: Files, site: Site, now: datetime) -> Path:
