@@ -23,6 +23,7 @@ import pytest
 import typer
 
 from mcc.cli import main as cli
+from mcc.cli.declared import releases
 from mcc.core.conf_values import to_conf
 from mcc.core.config_schema import to_config
 from mcc.core.placeholders import fill
@@ -154,7 +155,7 @@ def test_every_command_and_option_is_documented_and_nothing_else() -> None:
 def test_every_value_of_a_format_is_documented() -> None:
     pages = sections(DOCS / "commands.md")
     for name in ("deploy", "status", "releases"):
-        kind = get_type_hints(getattr(cli, name))["format"]
+        kind = get_type_hints(getattr(releases, name))["format"]
         (row,) = [row for row in table(pages[f"mcc {name}"], "option") if row[0] == "`--format`"]
         assert {value.value for value in kind} <= set(quoted(row[1] + row[2])), row
 
