@@ -86,6 +86,16 @@ def test_the_application_learns_who_asks(shop: Shop) -> None:
     assert gateway not in ("127.0.0.1", shop.box.ip)
 
 
+def test_a_visitor_cannot_say_who_it_is_or_whom_it_asks(shop: Shop) -> None:
+    """What it says of its address, and a name that no site has, do not reach the application."""
+    said = ("X-Forwarded-For: 192.0.2.1", "X-Real-IP: 192.0.2.1", "X-Domain: evil.test", "X-Forwarded-Host: evil.test")
+    words = ["curl", "-sf", "--resolve", "evil.test:443:127.0.0.1", "-k", "https://evil.test/api/headers"]
+    seen = shop.box.exec([*words, *(word for line in said for word in ("-H", line))]).stdout
+    assert DOMAINS[0] in seen
+    assert "evil.test" not in seen
+    assert "192.0.2.1" not in seen
+
+
 def test_hashed_files_are_kept_for_ever_and_all_others_are_asked_about(shop: Shop) -> None:
     kept = {path: shop.get(path).headers["Cache-Control"] for path in (
         "/assets/index-BwAg1sNy.js", "/main.0c4f83b2.css", "/hello-worldwide.js", "/assets/my-pictures.svg", "/sw.js",

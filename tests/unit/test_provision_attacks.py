@@ -186,6 +186,13 @@ def test_a_visitor_does_not_say_who_it_is() -> None:
     assert "$proxy_add_x_forwarded_for" not in common
 
 
+def test_a_visitor_does_not_say_whom_it_asks() -> None:
+    """A name that no site has comes to the first of them, and would stand in the links that an application mails."""
+    common = nginx_files(conf(WEB + "DOMAIN: shop.example.com\n"), {})[0].text
+    assert "proxy_set_header Host $server_name;" in common
+    assert "$host" not in common
+
+
 # ---- the script
 
 

@@ -112,15 +112,17 @@ location @mcc_maintenance {{
 def _proxy(conf: Conf) -> str:
     """Nothing is held back on the way to the visitor, or event streams would come in lumps.
 
-    What a visitor says of its own address counts for nothing: on a slot's socket uvicorn believes the first one.
+    What a visitor says of its own address counts for nothing: on a slot's socket uvicorn believes the first one. Nor
+    does a name that is none of ours: nginx sends it to the first server that it has, and the application would make
+    links of it.
     """
     return f"""\
 proxy_http_version 1.1;
-proxy_set_header Host $host;
+proxy_set_header Host $server_name;
 proxy_set_header X-Domain $server_name;
 proxy_set_header X-Real-IP $remote_addr;
 proxy_set_header X-Forwarded-For $remote_addr;
-proxy_set_header X-Forwarded-Host $host;
+proxy_set_header X-Forwarded-Host $server_name;
 proxy_set_header X-Forwarded-Port $server_port;
 proxy_set_header X-Forwarded-Proto $scheme;
 proxy_set_header Upgrade $http_upgrade;
