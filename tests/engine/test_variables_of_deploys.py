@@ -14,6 +14,7 @@ from fakes.scenes import BASE, Scene, State
 from mcc.core.layout import Site
 from mcc.core.ownership import variables_acl
 from mcc.core.provisioned import marker, start_program
+from mcc.deploy.rollback import RollbackRequest, choose, rollback
 from mcc.deploy.run import plan_deploy
 from mcc.model.conf import Ownership
 
@@ -59,6 +60,19 @@ def test_on_a_disk_without_lists_the_deploy_says_so() -> None:
     hands = FakeHands(one.world)
     assert one.deploy(hands) == 0
     assert (rights(one), "www-data may not read it" in repr(hands.events)) == (SHUT, True)
+
+
+def test_a_rollback_gives_the_right_again() -> None:
+    one = scene()
+    assert one.deploy() == 0
+    found = one.world.host().rights.look(SITE.variables)
+    assert found
+    one.world.host().rights.set(SITE.variables, dataclasses.replace(found, mode=0o600, acl=()))
+    assert rights(one) == SHUT
+    release = choose(one.world.host().files, SITE, one.ledger, None)
+    conf = dataclasses.replace(one.conf, path=SITE.conf(release.name))
+    assert rollback(RollbackRequest(SITE, release, conf), FakeHands(one.world)) == 0
+    assert rights(one) == READ
 
 
 def test_a_deploy_that_dies_leaves_it_as_the_live_release_had_it() -> None:

@@ -23,7 +23,15 @@ from mcc.deploy.checks import back_problems, check_rights, refuse
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.material import adopt_steps, adopted_record
 from mcc.deploy.request import Request
-from mcc.deploy.situation import PlannedEnvironment, Situation, environments_of, planned_environment, recovers_at_boot
+from mcc.deploy.rights import variables_steps
+from mcc.deploy.situation import (
+    PlannedEnvironment,
+    Situation,
+    environments_of,
+    planned_environment,
+    recovers_at_boot,
+    shares_variables,
+)
 from mcc.errors import SiteError, UsageError
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files, Host
@@ -165,6 +173,7 @@ def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
 def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...]) -> Plan:
     before = (
         *adopt_steps(s),
+        *variables_steps(s),
         *_environment(s, release),
         *cut_over_steps(s),
         *restart_steps(s),
@@ -211,7 +220,8 @@ def _situation(
         script_names=tuple(entry.path for entry in scripts if entry.kind == "file"),
         old_records=(), leftovers=(), has_crontab=host.crontab.available(), by=host.machine.user(),
         crontab=host.crontab.read() if host.crontab.available() else b"",
-        recovers_at_boot=recovers_at_boot(files, site), adoption=adoption, back_to=release,
+        recovers_at_boot=recovers_at_boot(files, site), shares_variables=shares_variables(site, files),
+        adoption=adoption, back_to=release,
         project_files=PROJECT if has_project(files, site, release) else (),
         maintained=maintained(site, files),
     ), missing  # fmt: skip

@@ -184,7 +184,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=recovers_at_boot(host.files, request.site),
         maintained=maintained(request.site, host.files),
-        shares_variables=_shares_variables(request.site, host.files),
+        shares_variables=shares_variables(request.site, host.files),
         resets=resets,
         code=host.hooks.read(request.output),
     )
@@ -204,7 +204,7 @@ def recovers_at_boot(files: Files, site: Site) -> bool:
     return is_ours(files.read(unit), site.base)
 
 
-def _shares_variables(site: Site, files: Files) -> bool:
+def shares_variables(site: Site, files: Files) -> bool:
     return files.kind(site.variables) == "file" and read_by_services(files, site.base)
 
 

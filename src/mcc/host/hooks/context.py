@@ -107,8 +107,9 @@ class Context:
 
     ``step`` says where (``before migrate``, ``stage reset-dev``). ``conf`` holds every key of the conf with its
     placeholders filled in. ``release`` is the one that is being deployed, ``previous`` the one that is live
-    until the cut-over, or None (also in a reset, which begins from nothing); for a stage that is no deploy ``release`` is the live one. ``facts`` are
-    what the function has remembered: in an undo what it did, as far as it came.
+    until the cut-over, or None (also in a reset, which begins from nothing); for a stage that is no deploy
+    ``release`` is the live one. ``facts`` are what the function has remembered: in an undo what it did, as far as
+    it came.
     """
 
     def __init__(self, data: Mapping[str, Any], result: Path, step: str) -> None:
