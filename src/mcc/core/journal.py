@@ -88,11 +88,15 @@ def fold(text: bytes) -> RunState | None:
 
 
 def way_out(state: RunState) -> Back | Forward:
-    """Before the commit a run is undone, newest step first; after it, it is finished."""
+    """Before the commit a run is undone, newest step first; after it, it is finished.
+
+    What was undone behind a step that could not be has to follow it once more: it left the state that was before both.
+    """
     if state.committed:
         rest = (index for index in range(state.first_after, len(state.steps)) if index not in state.done)
         return Forward(tuple(rest))
-    return Back(tuple(index for index in sorted(state.seen, reverse=True) if index not in state.undone))
+    newest = max((index for index in state.seen if index not in state.undone), default=-1)
+    return Back(tuple(index for index in sorted(state.seen, reverse=True) if index <= newest))
 
 
 class _Folding:

@@ -139,6 +139,7 @@ def _put_back(files: Files, path: Path, seen: Seen) -> None:
     if before is None:
         files.remove(path)
     elif files.kind(path) != "file" or files.read(path) != before:
+        _make_folder(files, folder)  # gone, if an older undo went through where this one had failed
         files.write(path, before, _MODE)
     if seen[_FOLDER] == "absent" and files.kind(folder) == "folder" and not files.names(folder):
         files.remove_tree(folder)
