@@ -1,0 +1,42 @@
+"""The undo of one step fails, and the older ones go through: the next try brings everything back all the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+import pytest
+
+from engine.test_each_effect_kills import CASES, case, effects
+from fakes.deaths import dead, revived
+from mcc.runs.kinds import step_kinds
+
+NAMES = ("adopt without exchange", "leave without exchange", "lists", "offline", "reset", "roll back", "variables")
+
+
+def _fails(self: object, host: object, seen: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO), "")
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["said", "not said"])
+@pytest.mark.parametrize("name", NAMES)
+def test_whichever_fails(name: str, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``not said``: the process dies before the line of its journal that says that it is stuck."""
+    act = CASES[name][1]
+    for kind in sorted({kind for kind, half, _ in effects(name) if half == "undo"}):
+        scene = case(name).scene.fork()
+        with monkeypatch.context() as patch:
+            patch.setattr(step_kinds()[kind], "undo", _fails)
+            assert act(scene) == 3, kind
+            if not said:
+                scene = dead(case(name).scene, act, _last_line(scene))
+        revived(scene)
+        case(name).check(scene, f"{name}: the undo of {kind} failed")
+
+
+def _last_line(scene: Any) -> int:
+    lines = [
+        at for at, (what, path) in enumerate(scene.world.process.trace, 1) if what == "append" and "journal" in path
+    ]
+    return lines[-1]
