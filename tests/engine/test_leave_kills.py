@@ -243,6 +243,24 @@ def test_services_of_the_embedded_manager_would_lose_it_and_nothing_is_started()
     assert state_of(scene).difference(before) == []
 
 
+def test_a_deploy_that_is_finished_first_has_a_conf_of_its_own() -> None:
+    """It was committed and died; what was read for the leave is the conf of the release before."""
+    scene = from_mcc()
+    conf = dataclasses.replace(scene.conf, path=SITE.conf(str(scene.live)))
+    scene.bring(scenes.rich_files(9, ("001_one", "002_two", "003_three")))
+    scripted.settle(scene)
+    done = scene.fork()
+    assert done.deploy() == 0
+    at = done.world.process.trace.index(("append", str(SITE.ledger))) + 1
+    died = scene.fork(kill_at=at)
+    with pytest.raises(Killed):
+        died.deploy()
+    died.world.revive()
+    with pytest.raises(SiteError, match=f"{done.live} is live by now"):
+        leave(Asked(SITE, conf, "prod"), FakeHands(died.world))
+    assert state_of(done).difference(state_of(died)) == []
+
+
 def test_a_plan_changes_nothing() -> None:
     scene = from_mcc()
     before, ticks = state_of(scene), scene.world.process.ticks

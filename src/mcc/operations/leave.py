@@ -100,6 +100,9 @@ def _prepared(asked: Asked, host: Host, run: str) -> Prepared:
 
 
 def _refuse(asked: Asked, live: Release, host: Host) -> None:
+    kept = asked.site.conf(live.name)
+    if asked.conf.path.parent == kept.parent and asked.conf.path != kept:
+        raise SiteError(f"{live.name} is live by now, which has a conf of its own", help="look, then try again")
     if asked.conf.services.manager == "embedded":
         raise SiteError(
             "SERVICE_MANAGER: embedded: what runs the services lies in .mcc, and a script knows nothing of it",
