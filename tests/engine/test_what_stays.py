@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from engine import test_rollback_kills
+from engine import test_leave_kills, test_rollback_kills
 from fakes import scenes
 from fakes.hands import FakeHands
 from fakes.scenes import BASE, OUT, Scene, rich_conf
@@ -98,3 +98,15 @@ def test_parts_that_come_by_turns_are_nobody_elses_doing() -> None:
         said += [event.text for event in hands.events if isinstance(event, Warned)]
     assert said == []
     assert [release.origin for release in scene.ledger.releases] == [""] * 5
+
+
+def test_a_back_end_that_an_older_release_brought_keeps_an_environment_when_the_site_is_left() -> None:
+    scene = scenes.second()
+    first = str(scene.live)
+    only(scene, "ui", python=False)
+    deploy_often(scene, 1)
+    leaving = test_leave_kills.of(scene)
+    assert leaving.leave() == 0
+    disk = leaving.world.disk
+    assert disk.read_link(BASE / "api" / first / ".venv") == "../../.venv"
+    assert disk.kind(BASE / ".venv") == "folder"

@@ -26,7 +26,6 @@ from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.hooks import told
-from mcc.deploy.in_use import in_use, led_to
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
@@ -36,6 +35,7 @@ from mcc.model.database import Target
 from mcc.model.hooks import ProjectCode
 from mcc.model.release import Release
 from mcc.runs.databases import site_databases
+from mcc.runs.in_use import in_use, led_to
 from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
 from mcc.steps.variables import read_by_services

@@ -10,10 +10,10 @@ import dataclasses
 import os.path
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mcc.core.crontab import job_lines
-from mcc.core.layout import Site
+from mcc.core.layout import VERSION, Site
 from mcc.core.ledger import Ledger
 from mcc.core.links import inside
 from mcc.core.sudo import required, way_out
@@ -26,6 +26,7 @@ from mcc.operations.site import Asked
 from mcc.runs.adopted_jobs import adopted_jobs
 from mcc.runs.changes import look_for_changes
 from mcc.runs.hands import Hands
+from mcc.runs.in_use import led_to
 from mcc.runs.ledger import read_ledger
 from mcc.runs.recover import recover_all
 from mcc.runs.run import nothing_changed, run_id, run_work
@@ -149,7 +150,9 @@ def _environment(asked: Asked, live: Release, source: Path | None, host: Host, r
         yield PlannedStep("cut-over", "remember how the services are", guard)
     what = "its copy" if folder != source else f"venvs/{source.name}"
     yield PlannedStep("cut-over", f".venv: {what} in the place of the link", GiveEnvironment(site.environment, folder))
-    for version in live.folders:
+    used = led_to(host.files, site, Ledger((live,)), ())
+    others = sorted(path for path in used if VERSION.fullmatch(PurePosixPath(path).name))
+    for version in dict.fromkeys((*live.folders, *others)):
         link = site.base / version / ".venv"
         if host.files.kind(link) == "link":
             target = os.path.relpath(site.environment, link.parent)
