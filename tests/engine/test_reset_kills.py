@@ -19,7 +19,7 @@ from mcc.core.sudo import stop
 from mcc.deploy.request import Request
 from mcc.deploy.reset import plan_reset, reset
 from mcc.errors import Refused, SiteError, UsageError
-from mcc.model.conf import Database, Ownership
+from mcc.model.conf import Backup, Database, Ownership
 from mcc.model.config import Stage
 from mcc.model.event import RunEnded
 
@@ -402,3 +402,14 @@ def test_a_plan_changes_nothing_and_says_what_goes() -> None:
     assert titles == ["domains/, data/ aside"]
     migrate = next(step.title for step in plan.before if step.phase == "migrate" and "pending" in step.title)
     assert migrate == "2 databases: 4 pending"
+
+
+@pytest.mark.parametrize("folder", ["data/backups", "domains/backups", "data"])
+def test_copies_in_what_is_emptied_would_go_too_and_nothing_is_started(folder: str) -> None:
+    """Those that the reset itself takes among them: it could not even come back."""
+    scene = ready()
+    scene.conf = dataclasses.replace(scene.conf, backup=Backup(path=f"{BASE}/{folder}"))
+    before = scene.world.snapshot(BASE)
+    with pytest.raises(SiteError, match=r"BACKUP_PATH .* lies in (data|domains)/, which a reset empties"):
+        scene.reset()
+    assert scene.world.snapshot(BASE) == before

@@ -7,6 +7,7 @@ put back. Only behind the commit is anything gone. Copies of all databases stay 
 from __future__ import annotations
 
 import dataclasses
+import os.path
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str
     check_request(request, host)
     situation = look(request, host, run, hands.tool(request.site).version, resets=True)
     found = site_databases(request.conf, request.site, host, run)
+    _refuse_copies(situation)
     _refuse_elsewhere(situation, found.targets)
     _refuse_links(situation, host, found.targets)
     _refuse_closed(situation, host)
@@ -67,6 +69,17 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str
     full = Plan(plan.before, after, (*plan.warnings, *warnings))
     kept = {**found.kept, **situation.kept}
     return situation, Prepared(full, new_release(situation), kept)
+
+
+def _refuse_copies(s: Situation) -> None:
+    """The copies that a reset takes, and all older ones, would go aside with what is emptied, and then for good."""
+    root = Path(os.path.normpath(root_of(s.request.conf.backup.path, s.site.base)))
+    for folder in (s.site.data, s.site.domains):
+        if folder in (root, *root.parents):
+            raise SiteError(
+                f"BACKUP_PATH {root} lies in {folder.name}/, which a reset empties",
+                help="move the copies out of it, and let BACKUP_PATH name that folder",
+            )
 
 
 def _refuse_elsewhere(s: Situation, targets: tuple[Target, ...]) -> None:
