@@ -18,10 +18,11 @@ from fakes.scenes import BASE, OUT, Scene
 from mcc.core.sudo import stop
 from mcc.deploy.request import Request
 from mcc.deploy.reset import plan_reset, reset
+from mcc.deploy.run import deploy
 from mcc.errors import Refused, SiteError, UsageError
 from mcc.model.conf import Backup, Database, Ownership
 from mcc.model.config import Stage
-from mcc.model.event import RunEnded
+from mcc.model.event import RunEnded, Warned
 
 NAMES = ("001_one", "002_two", "003_three", "004_four")
 ONE, TWO = "one.example.com", "two.example.com"
@@ -413,3 +414,42 @@ def test_copies_in_what_is_emptied_would_go_too_and_nothing_is_started(folder: s
     with pytest.raises(SiteError, match=r"BACKUP_PATH .* lies in (data|domains)/, which a reset empties"):
         scene.reset()
     assert scene.world.snapshot(BASE) == before
+
+
+def test_what_went_aside_stays_if_somebody_removes_the_journal_that_would_bring_it_back() -> None:
+    """They were told to, perhaps: a journal that cannot be read ends so. Data of users is never a leftover."""
+    scene = ready()
+    died = scene.fork(kill_at=_when_all_is_aside())
+    with pytest.raises(Killed):
+        died.reset()
+    (journal,) = [name for name in died.journals() if name.endswith(".jsonl")]
+    died.world.disk.remove(died.request.site.journals / journal)
+    died.world.revive()
+    died.world.time.pass_by(60)
+    hands = FakeHands(died.world)
+    assert deploy(died.request, hands) == 0
+    (run,) = died.asides()
+    assert "a.png" in str(died.world.snapshot(died.request.site.aside(run)))
+    said = [event.text for event in hands.events if isinstance(event, Warned)]
+    assert any(f"{died.request.site.aside(run)} holds what a reset has moved aside" in text for text in said)
+
+
+def _when_all_is_aside() -> int:
+    trace = case("good").done.world.process.trace
+    return max(
+        at for at, (what, path) in enumerate(trace, 1) if what.startswith("write") and path.endswith("all-aside")
+    )
+
+
+def test_what_is_gone_for_good_and_could_not_be_removed_goes_with_the_next_deploy() -> None:
+    scene = ready()
+    trace = case("good").done.world.process.trace
+    aside = [at for at, (what, path) in enumerate(trace, 1) if what == "remove_tree" and "/aside/" in path]
+    scene = scene.fork(fail_at=aside[0])
+    assert scene.reset() == 0
+    (name,) = scene.asides()
+    assert name.endswith(".gone")
+    scene.world.revive()
+    scene.world.time.pass_by(60)
+    assert deploy(scene.request, FakeHands(scene.world)) == 0
+    assert scene.asides() == []

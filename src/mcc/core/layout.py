@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+WIPED = ".gone"
+"""Ends the name of what a run moved aside and has done with."""
 VERSION = re.compile(r"vrs-(\d{4}-\d{2}-\d{2}T\d{6})")
 _FORMAT = "vrs-%Y-%m-%dT%H%M%S"
 
@@ -111,6 +113,10 @@ class Site:
     def aside(self, run: str) -> Path:
         """What a run moved out of the way, by the same names of the same files, until it is over."""
         return self.asides / run
+
+    def wiped(self, run: str) -> Path:
+        """The same behind the run's commit: nobody brings it back any more."""
+        return self.asides / f"{run}{WIPED}"
 
     @property
     def runs(self) -> Path:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from mcc.core.backup_line import backup_lines
 from mcc.core.crontab import FLOCK
 from mcc.core.hooks import FILE
+from mcc.core.layout import WIPED
 from mcc.core.sudo import Words, required, way_out
 from mcc.core.unit_names import is_template, plain_name_of
 from mcc.deploy import maintenance, offline, rights
@@ -335,8 +336,17 @@ def _general(s: Situation, host: Host) -> Iterator[str]:
         yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
     if conf.server.user and conf.server.user != host.machine.user():
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
+    yield from _aside(s, host)
     if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"
+
+
+def _aside(s: Situation, host: Host) -> Iterator[str]:
+    """What a dead reset would have brought back, had somebody not removed its journal."""
+    for name in host.files.names(s.site.asides):
+        if not name.endswith(WIPED) and host.files.kind(s.site.journal(name)) == "absent":
+            place = s.site.aside(name)
+            yield f"{place} holds what a reset has moved aside, and no journal brings it back: look, then remove it"
 
 
 def _own_script(s: Situation, host: Host) -> Iterator[str]:

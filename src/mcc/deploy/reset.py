@@ -33,7 +33,7 @@ from mcc.steps.keep_present import KeepPresent
 from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.ownership import Own
 from mcc.steps.rights import ShareFolders
-from mcc.steps.wipe import EmptyDatabase, WipeFiles
+from mcc.steps.wipe import EmptyDatabase, LetGo, WipeFiles
 from mcc.version import __version__
 
 
@@ -64,8 +64,12 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str
     _refuse_closed(situation, host)
     warnings = check_situation(situation, host)
     plan = make_plan(situation, tuple(_wipe(situation, host, found.targets)))
-    gone = RemoveLeftovers((situation.site.aside(run),), ())
-    after = (*plan.after, PlannedStep("prune", "what was wiped is removed", gone, optional=True))
+    aside, gone = situation.site.aside(run), situation.site.wiped(run)
+    after = (
+        *plan.after,
+        PlannedStep("prune", "what was wiped is let go", LetGo(aside, gone), optional=True),
+        PlannedStep("prune", "what was wiped is removed", RemoveLeftovers((gone,), ()), optional=True),
+    )
     full = Plan(plan.before, after, (*plan.warnings, *warnings))
     kept = {**found.kept, **situation.kept}
     return situation, Prepared(full, new_release(situation), kept)

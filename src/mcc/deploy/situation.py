@@ -18,7 +18,7 @@ from mcc.core.environment_key import (
     may_have_local_packages,
 )
 from mcc.core.found_components import found_in
-from mcc.core.layout import Site, version_name
+from mcc.core.layout import WIPED, Site, version_name
 from mcc.core.ledger import Ledger
 from mcc.core.maintenance import Maintained
 from mcc.core.provisioned import is_ours, recovery_files
@@ -240,9 +240,7 @@ def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[
     for name in files.names(site.journals):
         if name.endswith(".kept") and files.kind(site.journal(name.removesuffix(".kept"))) == "absent":
             yield site.journals / name
-    for run in files.names(site.asides):
-        if files.kind(site.journal(run)) == "absent":
-            yield site.aside(run)
+    yield from (site.asides / name for name in files.names(site.asides) if name.endswith(WIPED))
 
 
 def _old_tools(files: Files, site: Site, tool: str) -> Iterator[Path]:

@@ -30,7 +30,7 @@ from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.smoke import SmokeTest
 from mcc.steps.variables import ShareVariables, WriteVariables
-from mcc.steps.wipe import EmptyDatabase, WipeFiles
+from mcc.steps.wipe import EmptyDatabase, LetGo, WipeFiles
 
 
 def step_kinds() -> Kinds:
@@ -43,7 +43,7 @@ def step_kinds() -> Kinds:
         CopyEnvironment, GiveEnvironment, PlainCron, RecordLeft,
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
-        EmptyDatabase, WipeFiles,
+        EmptyDatabase, LetGo, WipeFiles,
         ShareFiles, ShareFolders, ShareVariables, TakeLogs,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,

@@ -107,6 +107,29 @@ class WipeFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Give what went aside a name that says that it may be removed. It stands behind the commit.
+
+    By its first name it may be all that is left of users' data, if somebody removed the journal that would bring it
+    back; so only what has the other name is ever a leftover.
+    """
+
+    aside: Path
+    gone: Path
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        if host.files.kind(self.aside) == "folder":
+            host.files.rename(self.aside, self.gone)
+        return None
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class EmptyDatabase:
     """Empty a schema, or a whole database of PostgreSQL, in one transaction.
 
