@@ -9,10 +9,12 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from cli.ground import Ground, children, is_one_message, wait_for
+from mcc.host.hooks import child
 
 SECRET = "much-secret"
 TOKEN = "t0ken-of-the-site"
@@ -176,6 +178,20 @@ def test_what_recovery_will_not_have_is_warned_of(project: Ground) -> None:
     (line,) = [line for line in done.stdout.splitlines() if "warning" in line and "imports" in line]
     assert re.search(r"mcc_deploy.py imports .*\bpytest\b", line)
     assert "urllib3" not in line
+
+
+def test_what_python_itself_begins_with_is_no_import_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's Python loads a sitecustomize of its own, everywhere."""
+    debian = ModuleType("sitecustomize")
+    debian.__file__ = "/usr/lib/python3.11/sitecustomize.py"
+    monkeypatch.setitem(sys.modules, "sitecustomize", debian)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    function = '@app.before("own", undo=lambda context: None)\ndef f(context): ...'
+    (tmp_path / "mcc_deploy.py").write_text(f"{HEAD}{function}\n")
+    said = child._read(tmp_path)
+    assert (said["problems"], said["warnings"]) == ([], [])
 
 
 # ---- what goes wrong in a hook

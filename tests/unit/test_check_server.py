@@ -21,6 +21,7 @@ from mcc.check.scene import Look
 from mcc.check.scene import Scene as Looked
 from mcc.check.server import _as_it_answers, check_server, scene_of
 from mcc.check.together import together
+from mcc.check.units import units
 from mcc.core.findings import Finding, error, ok
 from mcc.errors import MigrationFailed, SiteError
 from mcc.host.ports import Files, Space
@@ -89,6 +90,26 @@ def test_all_that_a_deploy_would_refuse_comes_at_once(world: FakeWorld) -> None:
 
 
 # ---- one look at a time
+
+
+KNOWN = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nRestart=always\nUser=www-data\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((1, ""), []),
+        ((0, "Id=app.service\nLoadState=loaded\n\nId=worker.service\nLoadState=not-found\n"), []),
+        ((0, f"Id=app.service\n{KNOWN}\nId=worker.service\n{KNOWN}"), ["units.fit"]),
+    ],
+)
+def test_units_are_fine_only_if_systemd_knows_them_all(
+    world: FakeWorld, answer: tuple[int, str], said: list[str]
+) -> None:
+    """Where systemctl does not answer, as in a container, nothing is known of them."""
+    world.commands.programs["systemctl"] = "/usr/bin/systemctl"
+    world.commands.does["systemctl"] = lambda call: answer
+    assert [each.code for each in units(looked(world)) if each.level == "ok"] == said
 
 
 @pytest.mark.parametrize(

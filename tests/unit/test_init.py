@@ -301,3 +301,10 @@ class TestPythonApp:
 
 def test_helpers_that_only_run_programs_are_no_parts() -> None:
     assert parts_of("def run(words):\n    subprocess.run(words)\n") == ()
+
+
+def test_a_message_to_somebody_is_no_smoke_test() -> None:
+    """It would be left out in silence; what asks how the site is stays mcc's."""
+    tell = "def tell(url):\n    urllib.request.urlopen(url)\n"
+    ask = "def wait(url):\n    assert requests.get(url).status_code == 200\n"
+    assert [bool(part.by_mcc) for part in parts_of(tell + ask)] == [False, True]

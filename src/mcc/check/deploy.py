@@ -97,7 +97,8 @@ def _databases(situation: Situation) -> Iterator[Finding]:
         yield from map(_in_file, wrong.problems)
     else:
         pending = len(situation.databases.pending_names)
-        yield ok("databases.migrations", f"{pending or 'no'} pending; nothing stands in their way")
+        said = f"{pending} pending; nothing stands in their way" if pending else "nothing is pending"
+        yield ok("databases.migrations", said)
 
 
 def _rights(scene: Scene, situation: Situation) -> Iterator[Finding]:

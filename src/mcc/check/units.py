@@ -18,12 +18,13 @@ def units(scene: Scene) -> Iterator[Finding]:
     words = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *services.all]
     done = scene.host.commands.run(words, env={"LC_ALL": "C.UTF-8"}, timeout=30.0)
     shown = read_shown(done.stdout.decode("utf-8", "replace"))
-    found = []
+    found, known = [], True
     for name in services.all:
-        full = name if "." in name else f"{name}.service"
-        found += list(judge(name, shown.get(full, {}), _expected(scene, name)))
+        properties = shown.get(name if "." in name else f"{name}.service", {})
+        known = known and properties.get("LoadState") == "loaded"
+        found += list(judge(name, properties, _expected(scene, name)))
     yield from found
-    if not found and scene.links:
+    if known and not found and scene.links:  # what systemd does not know the checks of a deploy say
         yield ok("units.fit", f"{', '.join(services.all)}: paths, user and limits fit")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mcc.cli.declared import data, project, releases, service
 from mcc.host import streams
@@ -15,8 +17,18 @@ from mcc.version import __version__
 if TYPE_CHECKING:
     from mcc.errors import MccError
 
+
+class _InOrder(TyperGroup):
+    """Lists the commands as people meet them; typer alone puts those with commands of their own last."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: self.commands[name] for name in _names() if name in self.commands}
+
+
 app = typer.Typer(
     name="mcc",
+    cls=_InOrder,
     help="Mission Control: brings a new release of a web application live, and knows the way back.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,7 +55,7 @@ def options(
 
 
 # In the order in which a person meets them.
-_COMMANDS = (
+_COMMANDS: tuple[tuple[Callable[..., None] | typer.Typer, str], ...] = (
     (project.init, "Write what a project lacks to be deployed."),
     (project.check, "All that would stop a deploy, before it does."),
     (project.provision, "What only root may set up, as files and as a script."),
@@ -59,13 +71,20 @@ _COMMANDS = (
     (data.clone, "One site's data, brought to another site."),
     (data.send, "Copies of a site's databases, for a clone on another server."),
     (service.maintenance, "Send visitors to a page while the site rests."),
+    (service.cron, "Cron jobs: what is installed; run one now."),
+    (service.env, "Variables and secrets of a site."),
     (project.schema, "The JSON Schema of the files you write."),
     (project.demo, "Watch a sample application being deployed."),
 )
 for _command, _short_help in _COMMANDS:
-    app.command(short_help=_short_help)(_command)
-app.add_typer(service.cron, name="cron", short_help="Cron jobs: what is installed; run one now.")
-app.add_typer(service.env, name="env", short_help="Variables and secrets of a site.")
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, short_help=_short_help)
+    else:
+        app.command(short_help=_short_help)(_command)
+
+
+def _names() -> list[str]:
+    return [str(each.info.name) if isinstance(each, typer.Typer) else each.__name__ for each, _ in _COMMANDS]
 
 
 def main() -> None:

@@ -11,18 +11,25 @@ from mcc.core.stages import operation
 
 # What a function speaks of -> what mcc has for it. The first that fits counts.
 _DONE_BY_MCC = (
+    (r"^def clone_", "clone"),
     (r"\bcrontab\b", "cron jobs: CRON_JOBS"),
     (r"\bsystemctl\b", "services: SERVICE_NAME, SERVICES"),
+    (r"copytree", "copies of the components: COMPONENTS"),
     (r"\balembic\b|\bsqlite3\b|\bpsql\b|migrations", "migrations"),
     (r"\bchown\b|\bchmod\b", "owners: OWNERSHIP"),
     (r"\buv\b.{0,20}\bsync\b|\bvenv\b", "the environment"),
     (r"symlink_to|os\.symlink|\bln\b", "links"),
-    (r"requests\.get|urlopen|httpx|\bcurl\b", "smoke tests: HEALTH_PATH, SMOKE_URLS"),
+    (
+        r"(?=.*(?:smoke|health|check|status|alive)).*(?:requests\.get|urlopen|httpx|\bcurl\b)",
+        "smoke tests: HEALTH_PATH, SMOKE_URLS",
+    ),
     (r"rmtree", "retention: keep_builds"),
-    (r"copytree|copy2|shutil\.copy", "copies of the components: COMPONENTS"),
+    (r"copy2|shutil\.copy", "copies of the components: COMPONENTS"),
     (r"safe_load|config\.yml|conf-", "reading config.yml and the conf"),
 )
 _RUNS = frozenset({"run", "check_call", "check_output", "call", "Popen", "system", "execute"})
+# Speaks to somebody else, and may be a message rather than a smoke test.
+_CALLS_OUT = r"\brequests\.|\burlopen\b|\bhttpx\b|\bsmtplib\b"
 # The order of the steps itself, which is mcc's.
 _FLOW = frozenset({"main", "deploy"})
 
@@ -47,8 +54,9 @@ def parts_of(text: str) -> tuple[Part, ...]:
 def _functions(tree: ast.Module, text: str) -> Iterator[Part]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name not in _FLOW | _RUNS:
-            by_mcc = _by_mcc(ast.get_source_segment(text, node) or "")
-            if by_mcc or _does_something(node):
+            source = ast.get_source_segment(text, node) or ""
+            by_mcc = _by_mcc(source)
+            if by_mcc or _does_something(node) or re.search(_CALLS_OUT, source):
                 yield Part(node.name, node.lineno, "function", by_mcc)
 
 

@@ -24,7 +24,10 @@ def begin(project: Project, answers: Answers, existing: Existing, files: Files) 
     """Write what is missing; no file that is there is touched."""
     wanted = [*_missing(project, answers, existing, files), *pyproject_file(project, files), *existing.beside]
     written = tuple(file for file in wanted if _write(project, file, files))
-    notes = [Note("new", file.path, _about(file, answers)) for file in written if not file.path.endswith(".new")]
+    listed = files.kind(project.folder / "requirements.txt") == "file"
+    notes = [
+        Note("new", file.path, _about(file, answers, listed)) for file in written if not file.path.endswith(".new")
+    ]
     notes += [Note("beside", file.path, "was there already, and is left") for file in wanted if file not in written]
     return Begun(written, (*notes, *existing.notes, *server_note(project)))
 
@@ -57,11 +60,11 @@ def _write(project: Project, file: NewFile, files: Files) -> bool:
     return True
 
 
-def _about(file: NewFile, answers: Answers) -> str:
+def _about(file: NewFile, answers: Answers, listed: bool) -> str:
     known = {
         CONF: f"the site of {answers.name} on {answers.host}",
         "mcc_deploy.py": "the same deploy by uv run, and the place of your own steps",
         "mcc_build.sh": "makes output/, which is all that a deploy reads",
-        "pyproject.toml": "what the application needs, from requirements.txt",
+        "pyproject.toml": f"what the application needs{', from requirements.txt' if listed else ''}",
     }
     return known.get(file.path, "the stage prod")

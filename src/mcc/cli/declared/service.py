@@ -48,12 +48,12 @@ def maintenance(
 Restart = Annotated[bool, typer.Option("--restart", help="Restart the services, and wait until they are well.")]
 
 
-def _group(text: str) -> typer.Typer:
-    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+def _group(name: str, text: str) -> typer.Typer:
+    return typer.Typer(name=name, help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
-cron = _group("The site's cron jobs, as they are installed.")
-env = _group("The site's variables, in its .env.")
+cron = _group("cron", "The site's cron jobs, as they are installed.")
+env = _group("env", "The site's variables, in its .env.")
 
 
 @cron.command("list", short_help="What is installed, and when it runs next.")

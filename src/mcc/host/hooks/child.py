@@ -75,6 +75,7 @@ def _load(folder: Path) -> Registry:
 
 
 def _read(folder: Path) -> dict[str, Any]:
+    before = frozenset(sys.modules)  # such as Debian's sitecustomize, which every Python there begins with
     try:
         registry = _load(folder)
     except _Wrong as wrong:
@@ -89,7 +90,7 @@ def _read(folder: Path) -> dict[str, Any]:
         "problems": [],
         "hooks": [asdict(hook) for hook in hooks],
         "files": _files(registry, folder),
-        "warnings": _warnings(folder) if any(hook.undo for hook in hooks) else [],
+        "warnings": _warnings(folder, before) if any(hook.undo for hook in hooks) else [],
     }
 
 
@@ -132,9 +133,9 @@ def _files(registry: Registry, folder: Path) -> list[str]:
     return [FILE, *usual, *(["mcc_deploy"] if (folder / "mcc_deploy").is_dir() else [])]
 
 
-def _warnings(folder: Path) -> list[str]:
+def _warnings(folder: Path, before: frozenset[str]) -> list[str]:
     """Recovery runs an undo with the site's own mcc, which has what mcc needs and no more."""
-    names = _foreign(folder)
+    names = _foreign(folder, before)
     if not names:
         return []
     return [
@@ -143,9 +144,9 @@ def _warnings(folder: Path) -> list[str]:
     ]
 
 
-def _foreign(folder: Path) -> list[str]:
-    """Top-level modules that are loaded, and neither Python's, nor mcc's, nor the project's own."""
-    tops = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+def _foreign(folder: Path, before: frozenset[str]) -> list[str]:
+    """Top-level modules that came after ``before``, and are neither Python's, nor mcc's, nor the project's own."""
+    tops = {name.partition(".")[0] for name in sys.modules} - before - set(sys.stdlib_module_names)
     names = sorted(name for name in tops if _is_from_outside(name, folder))
     if not names:
         return []

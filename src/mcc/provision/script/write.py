@@ -184,7 +184,8 @@ def _folders(wish: Wish) -> Iterator[str]:
 def _folder(rule: FolderRule) -> Iterator[str]:
     everything = " all" if rule.use == "read" else ""
     yield f"    give {_q(str(rule.path))}{everything}"
-    yield f"    folder {_q(str(rule.path))} {rule.mode:o} {_q(','.join(rule.acl))}"
+    # five digits: with fewer, chmod keeps the set-gid bit that a folder has got from the one above
+    yield f"    folder {_q(str(rule.path))} {rule.mode:05o} {_q(','.join(rule.acl))}"
 
 
 def _units(wish: Wish) -> Iterator[str]:
