@@ -62,6 +62,8 @@ def test_links_that_somebody_changed_are_said_by_status(live: Ground) -> None:
         f"current-ui was changed by someone else: it is {live.site}/ui/{first}, and {second} made it ui/{second}"
         in told
     )
+    (live.site / "current-ui").unlink()
+    assert "current-ui -> nothing" in live.run("status", "--site", str(live.site)).stdout
 
 
 @pytest.mark.parametrize("command", ["rollback", "leave"])

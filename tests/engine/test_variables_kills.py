@@ -275,3 +275,14 @@ def test_what_a_service_would_get_otherwise_is_a_warning() -> None:
     (warning,) = look_at_variables(SITE, Scene.new().world.host()).warnings
     assert warning.startswith(".env, line 3: a service would get DB_PASSWORD otherwise than it is read here")
     assert "hunter2" not in warning
+
+
+def test_root_does_not_take_a_site_over_by_mistake() -> None:
+    """Its ``.env`` would be root's: the deploy user could not read it, and no deploy would begin."""
+    world = FakeWorld(BASE, user="root")
+    world.plant({f"{SITE.own}/": None, str(SITE.variables): BEFORE}, "deploy")
+    before = world.snapshot(BASE)
+    with pytest.raises(SiteError, match="/srv/site belongs to deploy, and this runs as root") as refused:
+        change_variables(CHANGE, FakeHands(world))
+    assert refused.value.help == "run it as deploy"
+    assert world.snapshot(BASE) == before

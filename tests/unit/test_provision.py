@@ -21,6 +21,7 @@ from mcc.core.sudo import required, sudoers_line, useful
 from mcc.errors import ConfigError, UsageError
 from mcc.host.files import RealFiles
 from mcc.model.conf import Conf, Database, Ownership, Server, Services, Web
+from mcc.provision import look_around
 from mcc.provision.ask import read_wish
 from mcc.provision.difference import compare, difference
 from mcc.provision.installed import Installed, belongs, keys, sudo_lines, templates
@@ -229,7 +230,7 @@ WORKER = f"[Service]\nExecStart={BASE}/.venv/bin/python -m worker.main\nUser=www
 NGINX_SITE = """server {
     server_name app.example.com
         www.app.example.com _;
-    ssl_certificate /etc/ssl/app.example.com/full.pem; # theirs
+    ssl_certificate "/etc/ssl/app.example.com/full.pem"; # theirs
     ssl_certificate_key /etc/ssl/app.example.com/key.pem;
     client_max_body_size 30m;
     location /api/ {
@@ -390,6 +391,17 @@ def test_the_line_for_reboots_is_left_out_where_roots_unit_does_its_work(
         world.plant({str(link): str(file)}, "root")
     assert Scene(world).deploy() == 0
     assert (b"@reboot" in world.cron.text) is line
+
+
+def test_what_mcc_has_made_itself_is_read_back_and_recovery_is_no_worker() -> None:
+    """Its nginx site names the folders of the site in a snippet only."""
+    world = machine()
+    path = Path("/etc/nginx/sites-enabled/site")
+    server = f"{marker(SCENE)}\nserver {{ server_name app.example.com; include /etc/nginx/snippets/x.conf; }}\n"
+    recovery, _ = recovery_files(SCENE)
+    world.plant({str(path): server.encode(), str(recovery): f"[Service]\nExecStart={SCENE}/.mcc/bin/mcc\n".encode()})
+    found = look_around.installed(SCENE, None, world.host())
+    assert (tuple(found.units), tuple(found.sites)) == ((), (path,))
 
 
 # ---- a machine without IPv6

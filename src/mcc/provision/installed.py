@@ -169,7 +169,7 @@ def _is_domain(name: str) -> bool:
 
 def _tls(text: str, domains: Sequence[str], source: str) -> Iterator[Key]:
     pairs = {
-        name: list(dict.fromkeys(re.findall(rf"{setting}\s+([^;\s]+)\s*;", text)))
+        name: list(dict.fromkeys(path.strip("\"'") for path in re.findall(rf"{setting}\s+([^;\s]+)\s*;", text)))
         for setting, name in (("ssl_certificate", "TLS_CERTIFICATE"), ("ssl_certificate_key", "TLS_KEY"))
     }
     if not pairs["TLS_CERTIFICATE"]:

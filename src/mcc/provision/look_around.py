@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mcc.core.provisioned import UNITS
+from mcc.core.provisioned import UNITS, is_ours, recovery_unit
 from mcc.host.ports import Files, Host
 from mcc.provision.installed import Installed, belongs, ports_of, sudo_lines
 from mcc.provision.wanted import SITES_ENABLED
@@ -19,13 +19,13 @@ def installed(base: Path, user: str | None, host: Host) -> Installed:
     units = {
         path: text
         for path, text in texts(UNITS, (".service", ".socket"), host.files).items()
-        if belongs(text, base) or _socket_of_one(path, base, host.files)
+        if path.name != recovery_unit(base) and (belongs(text, base) or _socket_of_one(path, base, host.files))
     }
     sites = {
         path: text
         for folder, endings in ((SITES_ENABLED, ()), (_CONF_D, (".conf",)))
         for path, text in texts(folder, endings, host.files).items()
-        if belongs(text, base, ports_of(units))
+        if is_ours(text.encode(), base) or belongs(text, base, ports_of(units))
     }
     found = Installed(base, units, sites, owner=user or _owner(base, host))
     return replace(found, sudo=sudo_lines(_listing(user, host), found))

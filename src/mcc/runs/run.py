@@ -23,6 +23,7 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     """Do it; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     with nothing_changed():
         host = hands.host(work.site, work.services)
+        _refuse_another_user(work.site, host)
         run = run_id(host)
         if host.files.kind(work.site.own) != "folder":
             prepare(host, run)  # a run that cannot be leaves no folder behind
@@ -36,6 +37,14 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
             prepared = prepare(host, run)
             hands.install_tool(work.site, hands.tool(work.site), host)
         return _Run(work, prepared, run, hands, lock, host).guarded()
+
+
+def _refuse_another_user(site: Site, host: Host) -> None:
+    """root may do everything, and leaves files behind that the deploy user cannot read or replace."""
+    access, me = host.rights.look(site.own), host.machine.user()
+    if access is not None and access.owner != me:
+        message = f"{site.base} belongs to {access.owner}, and this runs as {me}"
+        raise SiteError(message, help=f"run it as {access.owner}")
 
 
 @contextlib.contextmanager

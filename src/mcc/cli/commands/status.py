@@ -159,13 +159,13 @@ def _print_status(site: Site, answer: dict[str, Any]) -> None:
     print(f"site      {site.base}")
     if live is None and answer["links"]:
         print("live      not by mcc: the next deploy adopts what is there")
-        print("links     " + ", ".join(f"{link} -> {target}" for link, target in answer["links"].items()))
+        print("links     " + ", ".join(f"{link} -> {target or 'nothing'}" for link, target in answer["links"].items()))
     elif live is None:
         print("live      nothing yet")
     else:
         print(f"live      {live.name}, for {_ago(live.at)} (since {live.at})")
         print(f"build     {_build(live)}, {_by(live)}")
-        print("links     " + ", ".join(f"{link} -> {target}" for link, target in answer["links"].items()))
+        print("links     " + ", ".join(f"{link} -> {target or 'nothing'}" for link, target in answer["links"].items()))
     if answer["can_go_back_to"]:
         kept = answer["can_go_back_to"]
         print(f"kept      {len(kept)} earlier {'release' if len(kept) == 1 else 'releases'}, the newest {kept[-1]}")

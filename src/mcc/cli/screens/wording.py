@@ -34,7 +34,8 @@ def closing(event: RunEnded) -> Iterator[str]:
     if event.result == "done":
         changed = "" if event.databases == "as before" else f"databases: {event.databases}"
         facts = [event.code if event.code != "not touched" else "", changed]
-        yield f"done in {event.seconds:.1f} s: {'; '.join(filter(None, facts)) or 'databases: as before'}"
+        said = "; ".join(filter(None, facts))
+        yield f"done in {event.seconds:.1f} s{': ' if said else ''}{said}"
         yield from (f"  {line}" for line in event.todo)
         return
     yield f"{event.result} after {event.seconds:.1f} s: {event.error.splitlines()[0] if event.error else '?'}"
