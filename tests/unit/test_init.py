@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mcc.cli.commands.init import _many_domains
 from mcc.core.branches import refusal
 from mcc.core.hooks import uses_mcc
 from mcc.core.own_script import parts_of
@@ -308,3 +309,8 @@ def test_a_message_to_somebody_is_no_smoke_test() -> None:
     tell = "def tell(url):\n    urllib.request.urlopen(url)\n"
     ask = "def wait(url):\n    assert requests.get(url).status_code == 200\n"
     assert [bool(part.by_mcc) for part in parts_of(tell + ask)] == [False, True]
+
+
+@pytest.mark.parametrize("text", ["a.example.com, b.example.com", "a.example.com b.example.com,"])
+def test_domains_may_be_typed_with_commas_or_spaces(text: str) -> None:
+    assert _many_domains(text) == ("a.example.com", "b.example.com")

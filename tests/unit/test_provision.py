@@ -198,6 +198,13 @@ def test_root_makes_nothing_below_the_base_but_as_the_deploy_user() -> None:
 # ---- beside what is there
 
 
+def test_modes_of_folders_have_five_digits() -> None:
+    """With fewer, chmod(1) keeps the set-gid bit of the folder above, and a private folder is never as it should be."""
+    modes = re.findall(r"^    folder \S+ (\d+) ", script(wished()), re.M)
+    assert "00700" in modes
+    assert {len(mode) for mode in modes} == {5}
+
+
 def test_a_file_is_new_same_changed_or_somebody_elses() -> None:
     file = File(Path("/etc/x"), f"{marker(BASE)}\nnew\n", "units")
     other = marker(Path("/home/stenvala/live/notes-dev"))

@@ -80,7 +80,7 @@ def _domains(said: Said, ask: bool) -> tuple[str, ...]:
 
 
 def _many_domains(text: object) -> tuple[str, ...]:
-    return tuple(domain(each.strip()) for each in str(text).split(",") if each.strip())
+    return tuple(domain(each) for each in str(text).replace(",", " ").split())
 
 
 def _one(what: str, said: str | None, default: str, check: Callable[[object], str], ask: bool) -> str:

@@ -11,8 +11,9 @@ port() { # the application's port is free, or its own
             if grep -qsF "/${unit%.service}.service" "/proc/$pid/cgroup"; then return 0; fi
         done
     done
-    holder=$(printf '%s\n' "$taken" | sed -n 's/.*users:((\(.*\)))/\1/p' | sort -u | tr '\n' ' ')
-    problem "the port $1 (API_PORT) is taken by ${holder:-somebody }: stop that, or choose another port"
+    holder=$(printf '%s\n' "$taken" | grep -o '"[^"]*",pid=[0-9]*' | sed 's/"\(.*\)",pid=/\1 (process /; s/$/)/' |
+        sort -u | paste -sd, - | sed 's/,/, /g')
+    problem "the port $1 (API_PORT) is taken by ${holder:-somebody}: stop that, or choose another port"
 }
 
 domain() { # NAME PATTERN: nginx would serve it by whichever site it reads first
