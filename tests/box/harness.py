@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -380,6 +381,8 @@ class Box:
         if not checked.ok:
             raise BoxError(f"this is no site for nginx:\n{text}\n{checked.output}")
         self.exec(["systemctl", "reload-or-restart", "nginx"])
+        for port in set(re.findall(r"listen (\d+)", text)):  # a reload returns before new sockets are there
+            until(lambda port=port: bool(self.exec(["ss", "-Hltn", f"sport = :{port}"]).stdout), f"nginx on {port}")
 
     def certificate(self, *names: str) -> tuple[str, str]:
         """A certificate for these names, which lead to this box inside it: the paths of it and its key."""

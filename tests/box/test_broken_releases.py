@@ -104,7 +104,7 @@ def test_the_next_good_deploy_works(live: Notes, outputs: Outputs) -> None:
     assert good.code == 0, good
     assert live.version() == "2"
     assert live.migrations("app.box.test")[-1] == "005_pinned"
-    states = [line.removeprefix("->").split()[1] for line in live.mcc("releases", "--stage", "prod").stdout.splitlines()
+    states = [line.lstrip("<->").split()[1] for line in live.mcc("releases", "--stage", "prod").stdout.splitlines()
               if "vrs-" in line]  # fmt: skip
     assert states == ["good", "failed", "failed", "live"]
 

@@ -134,7 +134,7 @@ def test_later_deploys_keep_what_is_not_theirs(live: Notes, outputs: Outputs) ->
     third = live.deploy()
     assert third.code == 0, third
     listed = live.mcc("releases", "--stage", "prod").stdout.splitlines()
-    assert [line.removeprefix("->").split()[1] for line in listed] == ["pruned", "pruned", "live"], listed
+    assert [line.lstrip("<->").split()[1] for line in listed] == ["pruned", "pruned", "live"], listed
     assert box.exec(["ls", f"{base}/api", f"{base}/ui"]).stdout.count("vrs-") == 2
     assert live.version() == "1"
 

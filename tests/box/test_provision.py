@@ -157,7 +157,7 @@ def test_the_unit_ends_a_dead_deploy_as_the_deploy_user(readme: Server) -> None:
     reach(running, "cut-over", "current-ui")
     box.exec(["kill", "-9", guardian(box), runner(box)])
     running.wait()
-    assert notes.status()["dead_runs"]
+    until(lambda: bool(notes.status()["dead_runs"]), "the death")  # a restart that it began may hold the site yet
     box.exec(["systemctl", "start", "mcc-recover-notes-prod.service"])
     assert notes.status()["dead_runs"] == []
     assert box.exec(["systemctl", "show", "-P", "User", "mcc-recover-notes-prod.service"]).stdout.strip() == DEPLOY_USER
