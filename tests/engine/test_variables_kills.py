@@ -277,10 +277,11 @@ def test_what_a_service_would_get_otherwise_is_a_warning() -> None:
     assert "hunter2" not in warning
 
 
-def test_root_does_not_take_a_site_over_by_mistake() -> None:
+@pytest.mark.parametrize("folder", [BASE, SITE.own], ids=["before the first deploy", "later"])
+def test_root_does_not_take_a_site_over_by_mistake(folder: Path) -> None:
     """Its ``.env`` would be root's: the deploy user could not read it, and no deploy would begin."""
     world = FakeWorld(BASE, user="root")
-    world.plant({f"{SITE.own}/": None, str(SITE.variables): BEFORE}, "deploy")
+    world.plant({f"{folder}/": None, str(SITE.variables): BEFORE}, "deploy")
     before = world.snapshot(BASE)
     with pytest.raises(SiteError, match="/srv/site belongs to deploy, and this runs as root") as refused:
         change_variables(CHANGE, FakeHands(world))

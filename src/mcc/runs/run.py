@@ -42,6 +42,8 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
 def _refuse_another_user(site: Site, host: Host) -> None:
     """root may do everything, and leaves files behind that the deploy user cannot read or replace."""
     access, me = host.rights.look(site.own), host.machine.user()
+    if access is None and me == "root":  # others may have a folder of somebody else's to work in, by its group
+        access = host.rights.look(site.base)
     if access is not None and access.owner != me:
         message = f"{site.base} belongs to {access.owner}, and this runs as {me}"
         raise SiteError(message, help=f"run it as {access.owner}")
