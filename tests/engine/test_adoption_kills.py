@@ -15,6 +15,7 @@ from fakes.scenes import BASE, OUT, Scene, rich_files
 from fakes.scripted import FOREIGN, SCRIPTED, state_of
 from fakes.tree import Who
 from mcc.core.layout import Site
+from mcc.deploy.run import deploy
 from mcc.errors import SiteError
 from mcc.host.environments import fingerprint
 from mcc.model.conf import Environment
@@ -213,3 +214,14 @@ def test_what_another_user_made_in_an_old_environment_is_named_and_the_rest_goes
 def test_a_failed_deploy_says_that_the_code_is_as_before() -> None:
     ended = [event for event in case("adopt a broken one").hands.events if isinstance(event, RunEnded)]
     assert ended[-1].code == "as before (what a script made is live)"
+
+
+def test_a_link_that_is_gone_makes_nothing_else_live() -> None:
+    """It is said, and made again; what was live was made so by mcc all the same."""
+    scene = case("adopt").done.fork()
+    scene.world.disk.remove(BASE / "current-ui")
+    hands = FakeHands(scene.world)
+    assert deploy(scene.request, hands) == 0
+    said = " / ".join(event.text for event in hands.events if isinstance(event, Warned))
+    assert "current-ui was changed by someone else: it is absent" in said
+    assert "somebody made" not in said

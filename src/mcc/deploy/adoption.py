@@ -49,7 +49,7 @@ class Adoption:
         """What a person should know."""
         if self.new:
             yield f"{self.new.name} is live and not by mcc: it is adopted, so that there is a way back to it"
-        elif self.release:
+        elif self.release and self.release.state != "live":  # of the live one only a link is gone: that is said
             yield f"somebody made {self.release.name} live: the ledger will say so"
 
 
