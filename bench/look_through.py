@@ -18,7 +18,7 @@ from pathlib import Path
 import _common as common
 from _host import quiet_host
 
-from mcc.core.found_components import found_in
+from mcc.core.conf.found_components import found_in
 from mcc.deploy.databases import plan_databases
 from mcc.deploy.request import read_request
 from mcc.model.database import How, SqliteDatabase

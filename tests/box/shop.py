@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from box.harness import CERTIFICATE, DEPLOY_HOME, DEPLOY_USER, SITES, Box, Page
-from mcc.core.conf_values import to_conf
-from mcc.core.placeholders import fill
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.values import to_conf
 from mcc.host.yaml import parse
 from mcc.model.conf import Conf
-from mcc.provision.nginx import nginx_files
-from mcc.provision.units import unit_files
+from mcc.provision.nginx.site import nginx_files
+from mcc.provision.units.files import unit_files
 from mcc.provision.wanted import File
 
 BASE = f"{SITES}/shop"

@@ -17,7 +17,7 @@ from contract.test_crontab import (  # noqa: F401  (they run here too, with the 
     test_there_is_none_at_first,
     test_what_was_written_is_read_byte_for_byte,
 )
-from mcc.core.schedules import NICKNAMES, problem_with
+from mcc.core.cron.schedules import NICKNAMES, problem_with
 from mcc.errors import CommandFailed
 from mcc.host.commands import RealCommands
 from mcc.host.crontab import SystemCrontab

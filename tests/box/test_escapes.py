@@ -13,7 +13,7 @@ from box.harness import DEPLOY_HOME, DEPLOY_USER, Result
 from box.notes import DOMAINS, Notes, Outputs
 from mcc.core.provisioned import marker
 from mcc.model.conf import Application, Services
-from mcc.provision.units import unit_files
+from mcc.provision.units.files import unit_files
 
 LESS = """#!/bin/sh
 # less(1) runs what follows a ! unless LESSSECURE forbids it.

@@ -10,7 +10,7 @@ from pathlib import Path
 from box.harness import CERTIFICATE, DEPLOY_USER, until
 from box.notes import DOMAINS, HEALTH, Notes, Outputs, guardian, reach, rest, runner
 from mcc.host.settings import read_conf
-from mcc.provision.nginx import nginx_files
+from mcc.provision.nginx.site import nginx_files
 
 RESET = "deploy:\n  reset-dev:\n    parameters: {conf: conf-prod.yml}\n"
 

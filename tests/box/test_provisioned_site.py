@@ -16,7 +16,7 @@ import urllib3
 from box.harness import DEPLOY_USER, Boxes, box_root, until
 from box.notes import Notes, Outputs
 from box.shop import BASE, CONF, DOMAINS, HEALTH, ONE, PYTHON, Shop, conf, files, project
-from mcc.provision.units import unit_files
+from mcc.provision.units.files import unit_files
 
 FOREVER = "public, max-age=31536000, immutable"
 OPEN = [f"{BASE}/{name}" for name in ("domains/app.box.test", "data", "logs", "run")] + ["/tmp"]

@@ -8,7 +8,7 @@ import pytest
 
 from fakes.hands import FakeHands
 from fakes.scenes import BASE, Scene, State, broken_first, first, rich_conf
-from mcc.core.crontab import FLOCK
+from mcc.core.cron.crontab import FLOCK
 from mcc.deploy.run import plan_deploy
 from mcc.errors import SiteError
 from mcc.model.plan import PlannedStep

@@ -8,7 +8,7 @@ from engine import test_leave_kills, test_rollback_kills
 from fakes import scenes
 from fakes.hands import FakeHands
 from fakes.scenes import BASE, OUT, Scene, rich_conf
-from mcc.core.found_components import found_in
+from mcc.core.conf.found_components import found_in
 from mcc.model.conf import Environment
 from mcc.model.event import Warned
 

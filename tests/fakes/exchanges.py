@@ -10,7 +10,7 @@ from pathlib import Path
 from fakes.hands import FakeHands
 from fakes.host import FakeWorld, Snapshot
 from mcc.core.backups import to_json
-from mcc.core.crontab import job_lines, with_block
+from mcc.core.cron.crontab import job_lines, with_block
 from mcc.core.layout import Site
 from mcc.model.conf import Conf, CronJob, Ownership, Server, Services, Smoke
 from mcc.model.config import Stage

@@ -6,7 +6,7 @@ import dataclasses
 
 from fakes import scenes
 from fakes.scenes import BASE, OUT, Scene, State, rich_conf, rich_files
-from mcc.core.crontab import unquoted_commands
+from mcc.core.cron.crontab import unquoted_commands
 from mcc.core.layout import Site
 from mcc.model.conf import Conf
 

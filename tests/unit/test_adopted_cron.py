@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcc.core.adopted_cron import taken_over
-from mcc.core.crontab import block_of, with_block, with_plain_lines
+from mcc.core.cron.adopted import taken_over
+from mcc.core.cron.crontab import block_of, with_block, with_plain_lines
 
 SITE = Path("/srv/live/notes")
 OTHER = b"MAILTO=me\n*/5 * * * * true\n"

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcc.core.backup_age import is_late, last_good, next_after
-from mcc.core.backup_line import backup_lines
 from mcc.core.backups import (
     BackupSet,
     Copied,
@@ -36,7 +35,8 @@ from mcc.core.backups import (
     to_promote,
     to_remove,
 )
-from mcc.core.crontab import parts
+from mcc.core.cron.backup_line import backup_lines
+from mcc.core.cron.crontab import parts
 from mcc.core.layout import Site
 from mcc.model.conf import Backup
 from mcc.model.database import Contents, PostgresDatabase, SqliteDatabase

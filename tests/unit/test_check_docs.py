@@ -16,10 +16,8 @@ SOURCE = ROOT / "src" / "mcc"
 PAGE = (ROOT / "docs" / "check.md").read_text("utf-8")
 FILES = [
     *sorted((SOURCE / "check").glob("*.py")),
-    *(
-        SOURCE / "core" / f"{name}.py"
-        for name in ("sudo_list", "nginx_look", "unit_look", "branch_table", "crontab_look")
-    ),
+    *(SOURCE / "core/looks" / f"{name}.py" for name in ("sudo_list", "nginx", "unit", "branch_table")),
+    SOURCE / "core/cron/look.py",
     SOURCE / "deploy" / "checks.py",
 ]
 GROUPS = {*LOOKS, "config", "branches", "hooks", "output"}

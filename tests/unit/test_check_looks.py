@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcc.core import branch_table, crontab_look, lock_step, nginx_look, sudo_list, unit_look
-from mcc.core.branch_table import BranchTable
-from mcc.core.findings import Finding, count, error, green, in_groups, ok, warning, worst
-from mcc.core.nginx_look import Served
-from mcc.core.nginx_site import parse, read_sites
+from mcc.core.cron import look as crontab_look
+from mcc.core.looks import branch_table, lock_step, sudo_list
+from mcc.core.looks import nginx as nginx_look
+from mcc.core.looks import unit as unit_look
+from mcc.core.looks.branch_table import BranchTable
+from mcc.core.looks.findings import Finding, count, error, green, in_groups, ok, warning, worst
+from mcc.core.looks.nginx import Served
+from mcc.core.looks.nginx_site import parse, read_sites
+from mcc.core.looks.sudo_list import Meant, Right, read_list
+from mcc.core.looks.unit import Expected
 from mcc.core.sudo import chown, required, restart, status, sudoers_line
-from mcc.core.sudo_list import Meant, Right, read_list
-from mcc.core.unit_look import Expected
 from mcc.model.conf import Conf, Server, Services
 from mcc.model.config import Config, Stage
 

@@ -22,7 +22,7 @@ from mcc.check.scene import Scene as Looked
 from mcc.check.server import _as_it_answers, check_server, scene_of
 from mcc.check.together import together
 from mcc.check.units import units
-from mcc.core.findings import Finding, error, ok
+from mcc.core.looks.findings import Finding, error, ok
 from mcc.errors import MigrationFailed, SiteError
 from mcc.host.ports import Files, Space
 from mcc.host.senses import Capacity, Certificate, Trust

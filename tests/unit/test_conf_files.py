@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcc.core.conf_schema import known_keys
-from mcc.core.conf_values import to_conf
-from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.schema import known_keys
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
+from mcc.core.cron.crontab import job_lines, unquoted_commands
 from mcc.core.layout import Site
-from mcc.core.placeholders import fill
-from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError
 from mcc.host.yaml import parse
 from mcc.model.conf import Component, Conf, CronJob, EmbeddedService, SiteFile

@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 
 from mcc.core.build_info import to_build_info
-from mcc.core.conf_schema import ComponentFile, ConfFile, CronFile, EmbeddedFile
-from mcc.core.conf_values import to_conf
-from mcc.core.config_schema import ParametersFile, StageFile, to_config
-from mcc.core.placeholders import fill
-from mcc.core.schemas import schemas
-from mcc.core.unfit import Unfit
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.schema import ComponentFile, ConfFile, CronFile, EmbeddedFile
+from mcc.core.conf.schemas import schemas
+from mcc.core.conf.stages_schema import ParametersFile, StageFile, to_config
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
 from mcc.host.yaml import parse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fakes.host import FakeWorld
-from mcc.core.crontab import job_lines, with_block
-from mcc.core.crontab_diff import changes
-from mcc.core.installed_jobs import CronCall, foreign_lines, installed_jobs
+from mcc.core.cron.crontab import job_lines, with_block
+from mcc.core.cron.diff import changes
+from mcc.core.cron.installed import CronCall, foreign_lines, installed_jobs
+from mcc.core.cron.recovery_line import recovery_line
+from mcc.core.cron.schedules import in_words, next_times
 from mcc.core.layout import Site
-from mcc.core.recovery_line import recovery_line
-from mcc.core.schedules import in_words, next_times
 from mcc.errors import CommandFailed, UsageError
 from mcc.host.cron_job import run_as_cron
 from mcc.host.zone import local_zone

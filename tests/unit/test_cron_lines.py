@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcc.core.cron_lines import command_and_input, marker_of, names_site, variable, without_marker
+from mcc.core.cron.lines import command_and_input, marker_of, names_site, variable, without_marker
 
 SITE = Path("/home/stenvala/live/auth")
 

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mcc.core.cron_lines import parts
-from mcc.core.crontab import (
+from mcc.core.cron.crontab import (
     SKIPPED,
     block_of,
     job_lines,
@@ -25,6 +24,7 @@ from mcc.core.crontab import (
     with_block,
     without_block,
 )
+from mcc.core.cron.lines import parts
 from mcc.core.layout import Site
 from mcc.errors import CommandFailed
 from mcc.host.commands import RealCommands

@@ -24,10 +24,10 @@ import typer
 
 from mcc.cli import main as cli
 from mcc.cli.declared import releases
-from mcc.core.conf_values import to_conf
-from mcc.core.config_schema import to_config
-from mcc.core.placeholders import fill
-from mcc.core.unfit import Unfit
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.stages_schema import to_config
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
 from mcc.errors import MccError
 from mcc.host.yaml import parse
 from mcc.model import event as events

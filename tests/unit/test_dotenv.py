@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcc.core.conf.unfit import Unfit
 from mcc.core.dotenv import differences, for_systemd, variables
 from mcc.core.dotenv_edit import line_for, with_variables, without_variables
-from mcc.core.unfit import Unfit
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,3}", fullmatch=True)
 VALUES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"], include_characters="\t "), max_size=20)

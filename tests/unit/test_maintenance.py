@@ -12,11 +12,11 @@ import pytest
 
 from fakes.host import FakeWorld
 from mcc.cli.commands.operations import PLACES
-from mcc.core.checks import network
+from mcc.core.conf.checks import network
+from mcc.core.conf.unfit import Unfit
 from mcc.core.maintenance import Maintained, front_pages, is_ours, plain_page, read_switch, switch_text
 from mcc.core.smoke import smoke_urls
 from mcc.core.stages import OPERATIONS, known_operation, names_in, refuse_unknown_parameters
-from mcc.core.unfit import Unfit
 from mcc.errors import StepError, UsageError
 from mcc.model.conf import Conf, Server
 from mcc.model.config import Stage

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcc.core.conf.placeholders import Filled, fill
+from mcc.core.conf.unfit import Unfit
 from mcc.core.document import Document
 from mcc.core.dotenv import variables
-from mcc.core.placeholders import Filled, fill
-from mcc.core.unfit import Unfit
 from mcc.host.yaml import parse
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcc.core.plain_secrets import plain_secrets
+from mcc.core.looks.plain_secrets import plain_secrets
 from mcc.host.yaml import parse
 
 

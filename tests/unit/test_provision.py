@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from fakes.scenes import BASE as SCENE
 from fakes.scenes import Scene, api_files, machine
-from mcc.core.found_components import found_in
+from mcc.core.conf.found_components import found_in
 from mcc.core.provisioned import is_ours, marker, recovery_files, site_name
 from mcc.core.sudo import required, sudoers_line, useful
 from mcc.errors import ConfigError, UsageError
 from mcc.host.files import RealFiles
 from mcc.model.conf import Conf, Database, Ownership, Server, Services, Web
-from mcc.provision import look_around
-from mcc.provision.ask import read_wish
-from mcc.provision.difference import compare, difference
-from mcc.provision.installed import Installed, belongs, keys, sudo_lines, templates
 from mcc.provision.script.write import script
+from mcc.provision.server import look_around
+from mcc.provision.server.ask import read_wish
+from mcc.provision.server.difference import compare, difference
+from mcc.provision.server.installed import Installed, belongs, keys, sudo_lines, templates
 from mcc.provision.sudoers import owned_paths, sudoers_file
 from mcc.provision.wanted import Certificate, File
 from mcc.provision.wish import ALL, Made, Wish, wish

@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from mcc.core.conf_values import to_conf
-from mcc.core.placeholders import fill
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
 from mcc.core.sudo import sudoers_line
-from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError
 from mcc.host.files import RealFiles
 from mcc.host.yaml import parse
 from mcc.model.conf import Conf, Server, Services
 from mcc.provision import not_root
-from mcc.provision.ask import read_templates
-from mcc.provision.nginx import nginx_files
+from mcc.provision.nginx.site import nginx_files
+from mcc.provision.nginx.upstream import upstream
 from mcc.provision.script.files import FILES
 from mcc.provision.script.keeping import KEEPING
 from mcc.provision.script.setting_up import SETTING_UP
-from mcc.provision.unit_words import literal, word
-from mcc.provision.units import unit_files
-from mcc.provision.upstream import upstream
+from mcc.provision.server.ask import read_templates
+from mcc.provision.units.files import unit_files
+from mcc.provision.units.words import literal, word
 
 BASE = "/srv/shop"
 WEB = f"""\

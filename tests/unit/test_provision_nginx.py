@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from fakes.scenes import machine
-from mcc.core.conf_values import to_conf
-from mcc.core.nginx_look import Served, judge
-from mcc.core.nginx_site import read_sites
-from mcc.core.placeholders import fill
-from mcc.core.unfit import Unfit
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
+from mcc.core.looks.nginx import Served, judge
+from mcc.core.looks.nginx_site import read_sites
 from mcc.errors import ConfigError
 from mcc.host.yaml import parse
 from mcc.model.conf import Conf
-from mcc.provision.collisions import collisions, port_collisions
-from mcc.provision.nginx import certificates, nginx_files
-from mcc.provision.nginx_locations import _FILES
-from mcc.provision.taken import taken
+from mcc.provision.nginx.collisions import collisions, port_collisions
+from mcc.provision.nginx.locations import _FILES
+from mcc.provision.nginx.site import certificates, nginx_files
+from mcc.provision.server.taken import taken
 from mcc.provision.templates import filled, is_for_each_domain, values
-from mcc.provision.units import unit_files
+from mcc.provision.units.files import unit_files
 from mcc.provision.wish import Made, wish
 
 HEAD = "REMOTE_BASE: /srv/live/shop-1\nOWNERSHIP: none\n"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mcc.core.conf_values import to_conf
-from mcc.core.placeholders import fill
-from mcc.core.unfit import Unfit
+from mcc.core.conf.placeholders import fill
+from mcc.core.conf.unfit import Unfit
+from mcc.core.conf.values import to_conf
 from mcc.core.unit_names import instance_of, is_template, plain_name_of, socket_of, unit_file
 from mcc.errors import ConfigError
 from mcc.host.yaml import parse
 from mcc.model.conf import Conf
-from mcc.provision.unit_words import command, path_value, word
-from mcc.provision.units import unit_files
+from mcc.provision.units.files import unit_files
+from mcc.provision.units.words import command, path_value, word
 from mcc.provision.wanted import UNITS
 
 HEAD = """\

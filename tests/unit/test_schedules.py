@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcc.core.schedules import NICKNAMES, problem_with
+from mcc.core.cron.schedules import NICKNAMES, problem_with
 
 GOOD = (
     "0 2 * * *",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcc.core.branches import allows, refusal, starts_by_itself
-from mcc.core.config_schema import to_config
+from mcc.core.conf.stages_schema import to_config
 from mcc.core.nearest import near_miss, nearest
 from mcc.core.stages import clone_confs, conf_name, find_stage, keep_builds, operation
 from mcc.errors import ConfigError, UsageError

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.host import FakeWorld
 from fakes.services import Unit
-from mcc.core.crontab import job_lines, with_block
+from mcc.core.cron.crontab import job_lines, with_block
 from mcc.core.layout import Site
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.errors import ServiceFailed, StepError

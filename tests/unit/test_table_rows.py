@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcc.cli.hands import RealHands
-from mcc.core.found_components import found_in
+from mcc.core.conf.found_components import found_in
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.request import read_request
 from mcc.runs.databases import site_databases

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from mcc.check.scene import Scene
 from mcc.check.together import each_at_once
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.smoke import smoke_urls
 from mcc.host.senses import Certificate
 

@@ -11,9 +11,9 @@ from mcc.check.files import function_for, operations
 from mcc.check.output import Output, build_info, check_output, lock
 from mcc.check.project import branches, check_project, config_of, confs_of, is_project, problems
 from mcc.check.server import check_server, scene_of, scene_of_site
-from mcc.core.branch_table import BranchTable
-from mcc.core.findings import Finding, error, green
 from mcc.core.layout import Site
+from mcc.core.looks.branch_table import BranchTable
+from mcc.core.looks.findings import Finding, error, green
 from mcc.core.masking import Masker
 from mcc.core.stages import find_stage, operation
 from mcc.deploy.request import Request, read_request

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, ok, warning
 from mcc.core.layout import VERSION
+from mcc.core.looks.findings import Finding, ok, warning
 
 _SLACK = timedelta(minutes=2)
 

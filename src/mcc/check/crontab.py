@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.crontab_look import judge
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.cron.look import judge
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.provisioned import recovery_files
 from mcc.errors import CommandFailed
 

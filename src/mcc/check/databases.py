@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcc.check.scene import Scene
 from mcc.core.databases import files_of, side_files, targets
-from mcc.core.findings import Finding, error, ok
+from mcc.core.looks.findings import Finding, error, ok
 
 
 def databases(scene: Scene) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.deploy.checks import Coded, needed_rights, request_problems, situation_problems, situation_warnings
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python, look

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, ok, warning
+from mcc.core.looks.findings import Finding, ok, warning
 
 _RELEASES = 2
 """Room that there should be, in releases: one that comes, one that fails."""

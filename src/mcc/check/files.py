@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from mcc.core.findings import Finding, error, ok, warning
 from mcc.core.hooks import FILE
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.nearest import did_you_mean
 from mcc.core.sql.words import Dialect
 from mcc.core.stages import OPERATIONS, operation

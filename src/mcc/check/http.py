@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mcc.check.scene import Scene
 from mcc.check.together import each_at_once
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.smoke import smoke_urls
 
 _TIMEOUT = 5.0

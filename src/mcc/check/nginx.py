@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, ok, warning
-from mcc.core.nginx_look import Served, judge
-from mcc.core.nginx_site import read_sites
+from mcc.core.looks.findings import Finding, ok, warning
+from mcc.core.looks.nginx import Served, judge
+from mcc.core.looks.nginx_site import read_sites
 
 _ROOT = Path("/etc/nginx")
 _FOLDERS = ("sites-enabled", "conf.d", "snippets")  # the last is read by who includes it

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcc.check.files import hooks_file, migrations_in
-from mcc.core import lock_step
 from mcc.core.branches import refusal
-from mcc.core.findings import Finding, error, ok, warning
-from mcc.core.found_components import found_in
+from mcc.core.conf.found_components import found_in
+from mcc.core.looks import lock_step
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.errors import CommandFailed, ConfigError
 from mcc.host.ports import Host
 from mcc.host.settings import read_build_info

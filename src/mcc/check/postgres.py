@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcc.check.scene import Scene
 from mcc.core.databases import password, targets
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.pgpass import pgpass
 from mcc.errors import MigrationFailed
 from mcc.model.database import PostgresDatabase

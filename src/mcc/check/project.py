@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcc.check.files import hooks_file
-from mcc.core import branch_table
-from mcc.core.branch_table import BranchTable
-from mcc.core.findings import Finding, error, ok, warning
-from mcc.core.plain_secrets import plain_secrets
+from mcc.core.looks import branch_table
+from mcc.core.looks.branch_table import BranchTable
+from mcc.core.looks.findings import Finding, error, ok, warning
+from mcc.core.looks.plain_secrets import plain_secrets
 from mcc.core.stages import clone_confs, conf_name, operation
 from mcc.core.wording import many
 from mcc.errors import ConfigError, UsageError

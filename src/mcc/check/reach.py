@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, error, ok
+from mcc.core.looks.findings import Finding, error, ok
 from mcc.host.ports import Entry
 
 _LOOKED_AT = 5000

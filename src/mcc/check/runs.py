@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mcc.check.scene import Scene
 from mcc.core.backups import root_of
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.host.lock import holder_of
 from mcc.operations.backup_age import backup_state
 from mcc.runs.recover import dead_runs

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from mcc.core.findings import Finding
 from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
+from mcc.core.looks.findings import Finding
 from mcc.deploy.request import Request
 from mcc.host.ports import Host
 from mcc.host.senses import Senses

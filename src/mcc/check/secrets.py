@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcc.check.scene import Scene
 from mcc.core.acl import others_in
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.ownership import closing
 from mcc.host.ports import Access
 from mcc.steps.variables import read_by_services

@@ -28,8 +28,8 @@ from mcc.check import (
 )  # fmt: skip
 from mcc.check.scene import Look, Scene
 from mcc.check.together import together
-from mcc.core.findings import Finding
 from mcc.core.layout import Site
+from mcc.core.looks.findings import Finding
 from mcc.deploy.request import Request
 from mcc.deploy.situation import components_of
 from mcc.host.ports import Host

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.crontab_look import sites_in
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.cron.look import sites_in
 from mcc.core.layout import Site
+from mcc.core.looks.findings import Finding, error, ok, warning
+from mcc.core.looks.sudo_list import Meant, joined, judge, read_list
 from mcc.core.sudo import Words, required, restart, start, status, stop, way_out
-from mcc.core.sudo_list import Meant, joined, judge, read_list
 from mcc.errors import CommandFailed
 from mcc.host.ports import Host
 from mcc.runs.ledger import read_ledger

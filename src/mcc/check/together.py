@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from mcc.core.findings import Finding, error
+from mcc.core.looks.findings import Finding, error
 from mcc.errors import MccError
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, error, ok, warning
+from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.deploy.situation import has_python
 from mcc.errors import CommandFailed
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcc.check.scene import Scene
-from mcc.core.findings import Finding, ok
-from mcc.core.unit_look import PROPERTIES, Expected, judge, read_shown
+from mcc.core.looks.findings import Finding, ok
+from mcc.core.looks.unit import PROPERTIES, Expected, judge, read_shown
 from mcc.host.access import may
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mcc.core.checks import whole
+from mcc.core.conf.checks import whole
+from mcc.core.conf.unfit import Unfit, found
 from mcc.core.document import Document, Place
-from mcc.core.unfit import Unfit, found
 from mcc.errors import ConfigError
 from mcc.model.build import BuildInfo
 from mcc.model.problem import Problem

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from mcc.core.conf.unfit import Unfit
 from mcc.core.dotenv import Assignment, assignments, for_systemd, is_name, variables
-from mcc.core.unfit import Unfit
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=^-]*", re.ASCII)
 _NEEDS_BACKSLASH = re.compile(r'["\\$`]')

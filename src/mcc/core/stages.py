@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mcc.core.checks import relative_path, whole
+from mcc.core.conf.checks import relative_path, whole
+from mcc.core.conf.unfit import Unfit
 from mcc.core.nearest import did_you_mean
-from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError, UsageError
 from mcc.model.config import Config, Stage
 from mcc.model.problem import Problem

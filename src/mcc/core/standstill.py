@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcc.core.cron_lines import parts
-from mcc.core.crontab import job_lines, unquoted_commands
+from mcc.core.cron.crontab import job_lines, unquoted_commands
+from mcc.core.cron.lines import parts
+from mcc.core.cron.recovery_line import recovery_line
 from mcc.core.layout import Site
-from mcc.core.recovery_line import recovery_line
 from mcc.model.conf import Conf
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from mcc.core.backup_line import backup_lines
-from mcc.core.crontab import FLOCK
+from mcc.core.cron.backup_line import backup_lines
+from mcc.core.cron.crontab import FLOCK
 from mcc.core.hooks import FILE
 from mcc.core.layout import WIPED
 from mcc.core.sudo import Words, required, way_out

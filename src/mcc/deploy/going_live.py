@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from mcc.core.backup_line import backup_lines
-from mcc.core.crontab import job_lines, unquoted_commands, with_block
-from mcc.core.crontab_diff import changes
-from mcc.core.recovery_line import recovery_line
+from mcc.core.cron.backup_line import backup_lines
+from mcc.core.cron.crontab import job_lines, unquoted_commands, with_block
+from mcc.core.cron.diff import changes
+from mcc.core.cron.recovery_line import recovery_line
 from mcc.core.smoke import smoke_urls
 from mcc.core.wording import many
 from mcc.deploy.maintenance import resting_urls

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from mcc.core.conf.found_components import found_in
 from mcc.core.environment_key import (
     LocalPackage,
     free_name,
@@ -17,7 +18,6 @@ from mcc.core.environment_key import (
     local_packages,
     may_have_local_packages,
 )
-from mcc.core.found_components import found_in
 from mcc.core.layout import WIPED, Site, version_name
 from mcc.core.ledger import Ledger
 from mcc.core.maintenance import Maintained

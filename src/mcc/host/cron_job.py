@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mcc.core.installed_jobs import CronCall
+from mcc.core.cron.installed import CronCall
 from mcc.errors import CommandFailed
 from mcc.host.way import open_regular
 

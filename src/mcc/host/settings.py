@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcc.core import stages
-from mcc.core.checks import relative_path, remote_base
+from mcc.core.conf.checks import relative_path, remote_base
+from mcc.core.conf.unfit import Unfit
 from mcc.core.document import Document
 from mcc.core.nearest import did_you_mean
-from mcc.core.unfit import Unfit
 from mcc.errors import ConfigError
 from mcc.host import yaml
 from mcc.model.problem import Problem
@@ -33,7 +33,7 @@ _MAX_SECRET = 64 * 1024
 
 def read_config(output: Path) -> Config:
     """The stages of a project, from its output folder. Raises ConfigError."""
-    from mcc.core.config_schema import to_config
+    from mcc.core.conf.stages_schema import to_config
 
     path = _config_path(output)
     return to_config(yaml.read(path, _shown(path, output)), path)
@@ -52,9 +52,9 @@ def read_conf(output: Path, name: str, *, site_env: bool = True, stand_ins: bool
     With ``site_env`` false, ``REMOTE_BASE/.env`` is left alone: variables come from this process. With ``stand_ins``,
     what is not known here, and every ``{{file:…}}``, gets a stand-in: for those who need no secret.
     """
-    from mcc.core.conf_values import to_conf
+    from mcc.core.conf.placeholders import fill
+    from mcc.core.conf.values import to_conf
     from mcc.core.databases import completed
-    from mcc.core.placeholders import fill
 
     path = _conf_path(output, name)
     document = yaml.read(path, _shown(path, output))
@@ -71,8 +71,8 @@ def read_conf_elsewhere(output: Path, name: str) -> tuple[Conf, tuple[str, ...]]
 
     Values that need ``{{env:…}}`` or ``{{file:…}}`` are left out. Raises ConfigError with all else that is wrong.
     """
-    from mcc.core.conf_values import to_conf
-    from mcc.core.placeholders import fill
+    from mcc.core.conf.placeholders import fill
+    from mcc.core.conf.values import to_conf
 
     path = _conf_path(output, name)
     document = yaml.read(path, _shown(path, output))
@@ -104,7 +104,7 @@ def read_base(output: Path, name: str) -> Path:
 
 def read_backup(output: Path, name: str) -> tuple[Backup, tuple[str, ...]]:
     """Whether, where and when a conf wants backups, and its domains: little work, too. Raises ConfigError."""
-    from mcc.core.placeholders import fill_one
+    from mcc.core.conf.placeholders import fill_one
     from mcc.model.conf import Backup
 
     path = _conf_path(output, name)
@@ -144,7 +144,7 @@ def _roughly(document: Document, path: Path) -> Config:
 
 
 def _base(document: Document) -> Path:
-    from mcc.core.placeholders import fill_one
+    from mcc.core.conf.placeholders import fill_one
 
     key = "REMOTE_BASE"
     value, problems = fill_one(document, key)

@@ -1,7 +1,7 @@
 """``conf-{stage}.yml``: the server and the site of one stage, as frozen values.
 
 The names here are the domain's; the keys in the file (``REMOTE_BASE``, ``DIR_USER``, …)
-and what is allowed in them are written down in :mod:`mcc.core.conf_schema`.
+and what is allowed in them are written down in :mod:`mcc.core.conf.schema`.
 """
 
 from __future__ import annotations

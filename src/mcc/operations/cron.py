@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mcc.core.crontab import SKIPPED
-from mcc.core.installed_jobs import InstalledJob, foreign_lines, installed_jobs
+from mcc.core.cron.crontab import SKIPPED
+from mcc.core.cron.installed import InstalledJob, foreign_lines, installed_jobs
+from mcc.core.cron.schedules import next_times
 from mcc.core.layout import Site
 from mcc.core.nearest import did_you_mean
-from mcc.core.schedules import next_times
 from mcc.errors import UsageError
 from mcc.host.ports import Files, Host
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mcc.core.crontab import job_lines
+from mcc.core.cron.crontab import job_lines
 from mcc.core.layout import VERSION, Site
 from mcc.core.ledger import Ledger
 from mcc.core.links import inside

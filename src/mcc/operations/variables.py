@@ -8,15 +8,15 @@ from pathlib import Path
 
 from mcc.core import sudo
 from mcc.core.acl import others_in, readers_in
+from mcc.core.conf.unfit import Unfit
 from mcc.core.dotenv import Difference, differences, variables
 from mcc.core.dotenv_edit import line_for, with_variables, without_variables
 from mcc.core.layout import Site
+from mcc.core.looks.unit import loaded_by, read_shown
 from mcc.core.masking import Masker, is_secret_name
 from mcc.core.nearest import did_you_mean
 from mcc.core.ownership import closing
 from mcc.core.stages import find_stage
-from mcc.core.unfit import Unfit
-from mcc.core.unit_look import loaded_by, read_shown
 from mcc.errors import Refused, RightsError, SiteError, UsageError
 from mcc.host.access import may
 from mcc.host.ports import Access, Files, Host

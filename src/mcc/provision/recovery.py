@@ -9,7 +9,7 @@ from __future__ import annotations
 from mcc.core.layout import Site
 from mcc.core.provisioned import UNITS, recovery_unit
 from mcc.model.conf import Conf
-from mcc.provision.unit_words import literal
+from mcc.provision.units.words import literal
 from mcc.provision.wanted import File
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mcc.core.nginx_site import Directive, parse
+from mcc.core.looks.nginx_site import Directive, parse
 from mcc.model.problem import Problem
 
 _SETTING = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*=[ \t]*(.*)", re.DOTALL)

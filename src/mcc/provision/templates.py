@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mcc.core.conf_schema import ConfFile
+from mcc.core.conf.schema import ConfFile
 from mcc.core.masking import SHORTEST, is_secret_name
 from mcc.core.nearest import did_you_mean
 from mcc.errors import ConfigError
 from mcc.model.conf import Conf
 from mcc.model.problem import Problem
-from mcc.provision.names import api_link, description, domain_safe, ui_link, worker_description
+from mcc.provision.units.names import api_link, description, domain_safe, ui_link, worker_description
 
 NGINX = "mcc/nginx.template"
 DAEMON = "mcc/daemon.template"

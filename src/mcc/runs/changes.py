@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from mcc.core import crontab
+from mcc.core.cron import crontab
 from mcc.core.layout import VERSION, Site
 from mcc.core.ledger import Ledger
 from mcc.core.links import inside

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcc.core import crontab
-from mcc.core.adopted_cron import taken_over
+from mcc.core.cron import crontab
+from mcc.core.cron.adopted import taken_over
 from mcc.errors import StepError
 from mcc.host.environments import is_unchanged
 from mcc.host.ports import Host

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core import crontab, ledger
+from mcc.core import ledger
+from mcc.core.cron import crontab
 from mcc.errors import StepError
 from mcc.host.environments import MARKER
 from mcc.host.lines import append_line

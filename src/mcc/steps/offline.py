@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core import crontab
+from mcc.core.cron import crontab
 from mcc.errors import ServiceFailed, StepError
 from mcc.host.ports import Host
 from mcc.model.plan import Facts, Seen

@@ -11,9 +11,9 @@ from typing import TypeVar
 import typer
 
 from mcc.cli.screens.init import show_begun, show_project
-from mcc.core import checks
-from mcc.core.hostnames import domain
-from mcc.core.unfit import Unfit
+from mcc.core.conf import checks
+from mcc.core.conf.hostnames import domain
+from mcc.core.conf.unfit import Unfit
 from mcc.errors import UsageError
 from mcc.host.commands import RealCommands
 from mcc.host.files import RealFiles

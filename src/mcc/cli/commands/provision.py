@@ -14,11 +14,11 @@ from mcc.errors import SiteError, UsageError
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Services
-from mcc.provision.ask import read_stage, read_wish
-from mcc.provision.difference import difference
-from mcc.provision.installed import templates
-from mcc.provision.look_around import installed
 from mcc.provision.script.write import script
+from mcc.provision.server.ask import read_stage, read_wish
+from mcc.provision.server.difference import difference
+from mcc.provision.server.installed import templates
+from mcc.provision.server.look_around import installed
 from mcc.provision.wish import ALL, Wish
 
 

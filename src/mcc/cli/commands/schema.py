@@ -9,7 +9,7 @@ from mcc.errors import UsageError
 
 def show_schema(file: str) -> int:
     """Print one JSON Schema."""
-    from mcc.core.schemas import schemas
+    from mcc.core.conf.schemas import schemas
 
     known = schemas()
     if file not in known:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mcc.check.check import Checked
-from mcc.core.branch_table import BranchTable
-from mcc.core.findings import Finding, as_data, count, in_groups
+from mcc.core.looks.branch_table import BranchTable
+from mcc.core.looks.findings import Finding, as_data, count, in_groups
 from mcc.core.wording import many
 
 _MARKS = {"error": "error", "warning": "warning", "ok": "ok"}

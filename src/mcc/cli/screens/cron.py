@@ -6,9 +6,9 @@ import json
 from datetime import datetime, tzinfo
 from typing import Any
 
-from mcc.core.crontab_diff import without_secrets
+from mcc.core.cron.diff import without_secrets
+from mcc.core.cron.schedules import in_words
 from mcc.core.layout import Site
-from mcc.core.schedules import in_words
 from mcc.operations.cron import Listed, ListedJob
 
 

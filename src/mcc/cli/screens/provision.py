@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 from mcc.core.ownership import FolderRule
-from mcc.provision.difference import Difference
-from mcc.provision.installed import Installed, Key, keys, templates
+from mcc.provision.server.difference import Difference
+from mcc.provision.server.installed import Installed, Key, keys, templates
 from mcc.provision.wish import ALL, Wish
 
 _WORDS = {"foreign": "not ours", "unknown": "?"}

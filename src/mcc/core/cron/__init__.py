@@ -1,0 +1,1 @@
+"""The text of crontabs: one block a site, its jobs, their schedules."""

@@ -1,0 +1,1 @@
+"""What this server has already, and how that differs from what is wanted."""
