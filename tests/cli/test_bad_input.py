@@ -401,6 +401,16 @@ with contextlib.suppress(OSError), open({file!r}, "wb", buffering=0) as file:
 """
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root by mistake")
+def test_root_does_not_recover_a_site_of_somebody_else(live: Ground) -> None:
+    """What it undoes would be root's, and no deploy could go on from there."""
+    os.chown(live.site / ".mcc", 65534, 65534)
+    done = live.run("recover", "--site", str(live.site))
+    assert done.returncode == 2
+    assert is_one_message(done.stderr)
+    assert "run it as nobody" in done.stderr
+
+
 # What looks wrong and is right.
 
 

@@ -127,7 +127,10 @@ def test_modules_without_a_folder_are_built_into_one(tmp_path: Path) -> None:
 
 
 def test_requirements_become_a_pyproject(tmp_path: Path) -> None:
-    begun(written(tmp_path, {"api/main.py": FASTAPI, "requirements.txt": "fastapi==0.115 # web\n-r more.txt\n"}))
+    needed = "fastapi==0.115 # web\nidna==3.7 \\\n    --hash=sha256:aa\n-r more.txt\n"
+    notes = begun(written(tmp_path, {"api/main.py": FASTAPI, "requirements.txt": needed})).notes
+    left_out = [(note.line, note.text.split(" is ")[0]) for note in notes if note.kind == "line"]
+    assert left_out == [(4, "-r more.txt")]
     text = (tmp_path / "pyproject.toml").read_text()
     assert '"fastapi==0.115",' in text
     assert '"uvicorn",' in text

@@ -8,7 +8,7 @@ from mcc.host.ports import Files
 from mcc.init.files import CONF, conf_text, new_files
 from mcc.init.notes import Note
 from mcc.init.own import Existing, missing_confs
-from mcc.init.pyproject import pyproject_file, server_note
+from mcc.init.pyproject import left_out_notes, pyproject_file, server_note
 from mcc.model.project import Answers, NewFile, Project
 
 
@@ -22,6 +22,7 @@ class Begun:
 
 def begin(project: Project, answers: Answers, existing: Existing, files: Files) -> Begun:
     """Write what is missing; no file that is there is touched."""
+    left_out = left_out_notes(project, files)
     wanted = [*_missing(project, answers, existing, files), *pyproject_file(project, files), *existing.beside]
     written = tuple(file for file in wanted if _write(project, file, files))
     listed = files.kind(project.folder / "requirements.txt") == "file"
@@ -29,7 +30,7 @@ def begin(project: Project, answers: Answers, existing: Existing, files: Files) 
         Note("new", file.path, _about(file, answers, listed)) for file in written if not file.path.endswith(".new")
     ]
     notes += [Note("beside", file.path, "was there already, and is left") for file in wanted if file not in written]
-    return Begun(written, (*notes, *existing.notes, *server_note(project)))
+    return Begun(written, (*notes, *existing.notes, *left_out, *server_note(project)))
 
 
 def needs_answers(existing: Existing, project: Project, files: Files) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 from mcc.host.ports import Files
 from mcc.init.notes import Note
 from mcc.model.project import NewFile, Project
+
+_REQUIREMENTS = "requirements.txt"
 
 
 def pyproject_file(project: Project, files: Files) -> tuple[NewFile, ...]:
@@ -32,12 +35,28 @@ def pyproject_file(project: Project, files: Files) -> tuple[NewFile, ...]:
 
 
 def _requirements(project: Project, files: Files) -> list[str]:
-    path = project.folder / "requirements.txt"
-    if files.kind(path) != "file":
+    if files.kind(project.folder / _REQUIREMENTS) != "file":
         return ["fastapi"]
-    text = files.read(path).decode("utf-8", "replace")
-    lines = (re.sub(r"\s+#.*|^#.*", "", line).strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("-")]
+    return [line for _, line in _lines(project, files) if not line.startswith("-")]
+
+
+def _lines(project: Project, files: Files) -> Iterator[tuple[int, str]]:
+    """Each line with its number, without comments, hashes (--hash) and what joins it to the next one."""
+    path = project.folder / _REQUIREMENTS
+    text = files.read(path).decode("utf-8", "replace") if files.kind(path) == "file" else ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = re.sub(r"(?:^|\s+)(?:#.*|--hash.*|\\)$", "", line.strip()).strip()
+        if bare:
+            yield number, bare
+
+
+def left_out_notes(project: Project, files: Files) -> tuple[Note, ...]:
+    """Options of pip have no place among dependencies: what they bring has to be said by a person."""
+    if project.has_pyproject or not project.app:
+        return ()
+    why = "is not taken over: name what it brings in pyproject.toml"
+    options = ((number, line) for number, line in _lines(project, files) if line.startswith("-"))
+    return tuple(Note("line", _REQUIREMENTS, f"{line} {why}", number) for number, line in options)
 
 
 def server_note(project: Project) -> tuple[Note, ...]:

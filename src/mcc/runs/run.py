@@ -23,7 +23,7 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     """Do it; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     with nothing_changed():
         host = hands.host(work.site, work.services)
-        _refuse_another_user(work.site, host)
+        refuse_another_user(work.site, host)
         run = run_id(host)
         if host.files.kind(work.site.own) != "folder":
             prepare(host, run)  # a run that cannot be leaves no folder behind
@@ -39,8 +39,8 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
         return _Run(work, prepared, run, hands, lock, host).guarded()
 
 
-def _refuse_another_user(site: Site, host: Host) -> None:
-    """root may do everything, and leaves files behind that the deploy user cannot read or replace."""
+def refuse_another_user(site: Site, host: Host) -> None:
+    """root may do everything, and leaves files behind that the deploy user cannot read or replace. Raises SiteError."""
     access, me = host.rights.look(site.own), host.machine.user()
     if access is None and me == "root":  # others may have a folder of somebody else's to work in, by its group
         access = host.rights.look(site.base)

@@ -49,6 +49,7 @@ def run_init(folder: Path, said: Said) -> int:
             f"{project.folder} holds no application that mcc knows: no FastAPI() in a Python file, no index.html",
             help="is it the folder of the project? mcc init takes it as its argument",
         )
+    _answers(project, said, ask=False)  # what is wrong in them is said before anything else
     show_project(project)
     existing = look_at_own(project, files)
     asked = needs_answers(existing, project, files)

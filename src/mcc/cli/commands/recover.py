@@ -12,7 +12,9 @@ from mcc.errors import UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.host.machine import RealMachine
+from mcc.model.conf import Services
 from mcc.runs.recover import dead_runs, recover_all
+from mcc.runs.run import refuse_another_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
     if RealFiles().kind(site.own) != "folder":
         raise UsageError(f"{site.base} is no site of mcc: it has no .mcc folder")
     hands = RealHands(screen_for(format))
+    refuse_another_user(site, hands.host(site, Services(manager="none")))
     lock = _Inherited(lock_descriptor) if lock_descriptor is not None else hands.lock(site, _holder())
     try:
         if not dead_runs(RealFiles(), site):
