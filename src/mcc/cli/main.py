@@ -63,6 +63,8 @@ _COMMANDS: tuple[tuple[Callable[..., None] | typer.Typer, str], ...] = (
     (releases.rollback, "Back to a release that was live before."),
     (releases.status, "What is live, since when, from which build."),
     (releases.releases, "All releases of a site."),
+    (releases.freeze, "Have deploys refused for a while, with a reason."),
+    (releases.unfreeze, "Let a frozen site be deployed to again."),
     (releases.recover, "End runs that died: undo or finish them."),
     (releases.leave, "The site back to the script it came from."),
     (data.migrate, "Databases: what they have had, and the rest of it."),

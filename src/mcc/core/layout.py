@@ -9,6 +9,7 @@
       pyproject.toml    uv.lock            the live release's
       domains/<domain>/data.db, data.db    databases
       data/ logs/ scripts/ backups/        what lives longer than a release
+      slots/{a,b}       run/{a,b}.sock     two slots of a template unit, run/current-api.sock -> the live one
       .mcc/                                what mcc knows
 """
 
@@ -81,6 +82,11 @@ class Site:
     @property
     def lock(self) -> Path:
         return self.own / "lock"
+
+    @property
+    def frozen(self) -> Path:
+        """While this file exists, no deploy begins; it says who wants that, since when and why."""
+        return self.own / "frozen"
 
     @property
     def ledger(self) -> Path:
@@ -170,6 +176,24 @@ class Site:
     def run(self) -> Path:
         """Sockets of the services; the service user writes here."""
         return self.base / "run"
+
+    @property
+    def slots(self) -> Path:
+        """Which release each slot of a template unit runs: links ``a`` and ``b``, there while the slot may run."""
+        return self.base / "slots"
+
+    def slot(self, name: str) -> Path:
+        """The link of one slot."""
+        return self.slots / name
+
+    def socket(self, slot: str) -> Path:
+        """What a slot listens on."""
+        return self.run / f"{slot}.sock"
+
+    @property
+    def current_socket(self) -> Path:
+        """The link that nginx goes through at each connect: it leads to the socket of the live slot."""
+        return self.run / "current-api.sock"
 
     @property
     def notes(self) -> Path:

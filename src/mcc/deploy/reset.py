@@ -25,6 +25,7 @@ from mcc.host.ports import Host
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
 from mcc.model.plan import Plan, PlannedStep
 from mcc.runs.databases import site_databases
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import nothing_changed, run_id, run_work
@@ -41,6 +42,7 @@ def plan_reset(request: Request, hands: Hands, confirm: str | None = None) -> tu
     """Look, check and plan; nothing is changed. ``confirm``: the site's name, if somebody typed it. Raises Refused."""
     host = hands.host(request.site, request.conf.services)
     with nothing_changed():
+        refuse_frozen(request.site, host.files)
         situation, prepared = _prepared(request, hands, host, run_id(host), confirm)
     open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
     return situation, dataclasses.replace(prepared.plan, warnings=(*prepared.plan.warnings, *open_runs))

@@ -152,7 +152,10 @@ def rollback(request: RollbackRequest, hands: Hands) -> int:
     """Go back; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     release = request.release
     build = None if release.build == BuildInfo() else release.build
-    work = Work(request.site, "rollback", release.stage, request.conf.services, request.masker, build)
+    conf = request.conf
+    work = Work(
+        request.site, "rollback", release.stage, conf.services, request.masker, build, although_frozen=True
+    )  # fmt: skip
     return run_work(work, lambda host, run: _prepared(request, host, run), hands)
 
 

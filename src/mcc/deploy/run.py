@@ -10,6 +10,7 @@ from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, look
 from mcc.host.ports import Host
 from mcc.model.plan import Plan
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import nothing_changed, run_id, run_work
@@ -20,6 +21,7 @@ def plan_deploy(request: Request, hands: Hands) -> tuple[Situation, Plan]:
     """Look, check and plan; nothing is changed. Raises Refused."""
     host = hands.host(request.site, request.conf.services)
     with nothing_changed():
+        refuse_frozen(request.site, host.files)
         situation, plan = _plan(request, hands, host, run_id(host))
     open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, request.site))
     return situation, dataclasses.replace(plan, warnings=(*plan.warnings, *open_runs))

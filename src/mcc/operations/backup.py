@@ -32,7 +32,7 @@ def plan_backup(asked: Asked, names: Sequence[str], hands: Hands) -> Plan:
 
 def back_up(asked: Asked, names: Sequence[str], hands: Hands) -> int:
     """Copy; the answer is the exit code. ``names``: databases, all if there are none. Raises Refused."""
-    work = Work(asked.site, "backup", asked.stage, asked.conf.services, asked.masker, asked.build)
+    work = Work(asked.site, "backup", asked.stage, asked.conf.services, asked.masker, asked.build, although_frozen=True)
     return run_work(work, lambda host, run: _prepare(asked, names, hands, host, run), hands)
 
 

@@ -30,6 +30,7 @@ from mcc.operations.clone_far import far_databases, fetch_steps, fetched
 from mcc.operations.exchange import Exchange, begin, databases_of, keep_steps, own_steps, refuse_missing_rights
 from mcc.operations.stage import read_stage
 from mcc.operations.stopping import Standstill, look_at_services, start_steps, stop_steps
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import run_id, run_work
@@ -97,6 +98,7 @@ def read_clone(output: Path, stage_name: str, parameters: Mapping[str, str]) -> 
 def plan_clone(request: CloneRequest, hands: Hands) -> Plan:
     """Look, check and plan; nothing is changed. Raises Refused."""
     host = hands.host(request.site, request.target.services)
+    refuse_frozen(request.site, host.files)
     return _prepared(request, hands, host, run_id(host)).plan
 
 

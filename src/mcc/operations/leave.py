@@ -25,6 +25,7 @@ from mcc.model.release import Release
 from mcc.operations.site import Asked
 from mcc.runs.adopted_jobs import adopted_jobs
 from mcc.runs.changes import look_for_changes
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands
 from mcc.runs.in_use import led_to
 from mcc.runs.ledger import read_ledger
@@ -53,6 +54,7 @@ def plan_leave(asked: Asked, hands: Hands) -> Plan:
     """Look, check and plan; nothing is changed. Raises Refused."""
     host = hands.host(asked.site, asked.conf.services)
     with nothing_changed():
+        refuse_frozen(asked.site, host.files)
         return _prepared(asked, host, run_id(host)).plan
 
 

@@ -52,7 +52,9 @@ def plan_maintenance(request: MaintenanceRequest, hands: Hands) -> Plan:
 def switch_maintenance(request: MaintenanceRequest, hands: Hands) -> int:
     """Switch it; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     asked = request.asked
-    work = Work(asked.site, request.action, asked.stage, asked.conf.services, asked.masker, asked.build)
+    work = Work(
+        asked.site, request.action, asked.stage, asked.conf.services, asked.masker, asked.build, although_frozen=True
+    )  # fmt: skip
     return run_work(work, lambda host, _run: _prepared(request, host), hands)
 
 

@@ -17,6 +17,7 @@ from mcc.model.plan import Plan, PlannedStep
 from mcc.model.problem import Problem
 from mcc.operations.site import Asked
 from mcc.runs.databases import site_databases
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands
 from mcc.runs.hooks import context_file, folders_of, hook_step, keep_step, site_secrets
 from mcc.runs.ledger import read_ledger
@@ -74,6 +75,7 @@ def plan_project_stage(wanted: ProjectStage, hands: Hands) -> Plan:
     """Look and plan; nothing is changed. Raises Refused."""
     asked = wanted.asked
     host = hands.host(asked.site, asked.conf.services)
+    refuse_frozen(asked.site, host.files)
     plan = _prepare(wanted, host, run_id(host)).plan
     open_runs = tuple(f"the run {name} has not ended" for name in dead_runs(host.files, asked.site))
     return dataclasses.replace(plan, warnings=(*plan.warnings, *open_runs))

@@ -64,7 +64,9 @@ def plan_restore(request: RestoreRequest, hands: Hands) -> Plan:
 def restore(request: RestoreRequest, hands: Hands) -> int:
     """Restore; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     asked = request.asked
-    work = Work(asked.site, "restore", asked.stage, asked.conf.services, asked.masker, asked.build)
+    work = Work(
+        asked.site, "restore", asked.stage, asked.conf.services, asked.masker, asked.build, although_frozen=True
+    )  # fmt: skip
     return run_work(work, lambda host, run: _prepared(request, hands, host, run), hands)
 
 

@@ -134,7 +134,7 @@ def change_variables(change: Change, hands: Hands) -> int:
     """Write the file anew, as a run; the answer is the exit code. Raises Refused."""
     check_values(change.values)
     services = change.restart.services if change.restart else Services(manager="none")
-    work = Work(change.site, change.action, "", services, change.masker)
+    work = Work(change.site, change.action, "", services, change.masker, although_frozen=True)
     return run_work(work, lambda host, run: _prepare(change, host, run), hands)
 
 

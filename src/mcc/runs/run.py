@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 
 from mcc.core import ledger as ledgers
 from mcc.core.layout import Site
 from mcc.engine.journal_file import JournalFile
-from mcc.engine.run import Engine, as_mcc_error
+from mcc.engine.run import Engine, Outcome, as_mcc_error
 from mcc.errors import SiteError, SiteLocked, StepError
 from mcc.host.ports import Host
 from mcc.host.toolbox import Tool
 from mcc.model.event import RunStarted, Warned
+from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands, Lock, services_header
 from mcc.runs.ledger import read_ledger
 from mcc.runs.recover import conclude, recover_all, recover_one
@@ -24,6 +26,7 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     with nothing_changed():
         host = hands.host(work.site, work.services)
         refuse_another_user(work.site, host)
+        _refuse_frozen(work, host)
         run = run_id(host)
         if host.files.kind(work.site.own) != "folder":
             prepare(host, run)  # a run that cannot be leaves no folder behind
@@ -31,12 +34,18 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
     with contextlib.ExitStack() as held:
         with nothing_changed():
             lock = _lock_all(work, host, run, hands, held)
+            _refuse_frozen(work, host)  # somebody may have done it meanwhile
         recover_all(work.site, hands, lock, f"it died, and the next {work.action} found it")
         with nothing_changed():
             host = hands.host(work.site, work.services, run, lock)
             prepared = prepare(host, run)
             hands.install_tool(work.site, hands.tool(work.site), host)
         return _Run(work, prepared, run, hands, lock, host).guarded()
+
+
+def _refuse_frozen(work: Work, host: Host) -> None:
+    if not work.although_frozen:
+        refuse_frozen(work.site, host.files)
 
 
 def refuse_another_user(site: Site, host: Host) -> None:
@@ -104,6 +113,7 @@ class _Run:
         self._plan = prepared.plan
         self._release = prepared.release
         self._kept = prepared.kept
+        self._rehearsal = prepared.rehearsal
         self._run = run
         self._hands = hands
         self._lock = lock
@@ -130,10 +140,17 @@ class _Run:
         for text in self._plan.warnings:
             sink(Warned(host.clock.now().timestamp(), text))
         engine = Engine(host, self._journal, sink, interrupts)
-        outcome = engine.run(self._plan)
+        outcome = engine.run(self._plan) if self._rehearsal is None else self._rehearse(engine, self._rehearsal)
         site, masker = self._work.site, self._work.masker
         sink(conclude(site, host, engine, outcome, self._run, self._release, started, masker))
         return outcome.exit_code
+
+    def _rehearse(self, engine: Engine, unseen: tuple[str, ...]) -> Outcome:
+        outcome = engine.rehearse(self._plan)
+        if outcome.result != "done":
+            return outcome
+        facts = {**outcome.facts, "code": "as before: all that was rehearsed is undone"}
+        return dataclasses.replace(outcome, facts=facts, todo=unseen)
 
     def _rescue(self, reason: str) -> int:
         outcome = recover_one(self._work.site, self._run, self._hands, self._lock, reason)

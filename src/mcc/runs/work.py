@@ -20,7 +20,7 @@ class Work:
     """Known before anything is looked at. ``action`` is the word for the reader: ``deploy``, ``backup``.
 
     ``held_too`` are other sites that nobody may change while this one is worked on; only the lock of
-    those is touched.
+    those is touched. ``although_frozen``: it may be done while somebody has frozen the site.
     """
 
     site: Site
@@ -30,6 +30,7 @@ class Work:
     masker: Masker
     build: BuildInfo | None = None
     held_too: tuple[Site, ...] = ()
+    although_frozen: bool = False
 
     @property
     def words(self) -> str:
@@ -42,12 +43,14 @@ class Prepared:
     """The plan that was worked out; ``release`` is what it brings live, if it does.
 
     ``kept``: files that the steps need and that may hold secrets, by their names: they are written beside the
-    journal (mode 0600) when it begins, and go with it.
+    journal (mode 0600) when it begins, and go with it. ``rehearsal``: all is undone at the end; these words say
+    what it could not see.
     """
 
     plan: Plan
     release: Release | None = None
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    rehearsal: tuple[str, ...] | None = None
 
 
 Prepare: TypeAlias = Callable[[Host, str], Prepared]

@@ -25,6 +25,9 @@ from mcc.cli.options import (
 def deploy(
     stage: NeededStage,
     plan: Annotated[bool, typer.Option("--plan", help="Show the steps, read only, touch nothing.")] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Do all before the migrations, undo it, say how long each step took.")
+    ] = False,
     format: RunFormat = Format.auto,
     output: OutputOption = Path(),
     param: Annotated[
@@ -37,7 +40,7 @@ def deploy(
     early = ask_early(output)  # before what takes long to import
     from mcc.cli.commands.deploy import run_deploy
 
-    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ())))
+    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ()), rehearse))
 
 
 def status(
@@ -76,6 +79,27 @@ def rollback(
     from mcc.cli.commands.rollback import run_rollback
 
     raise typer.Exit(run_rollback(stage, site, output, to, plan, format.value))
+
+
+def freeze(
+    reason: Annotated[list[str] | None, typer.Argument(metavar="[REASON]", help="Why, for those who ask.")] = None,
+    stage: StageOption = None,
+    site: SiteOption = None,
+) -> None:
+    """Have deploys refused until mcc unfreeze, with who froze the site, since when and why."""
+    from mcc.cli.commands.freeze import run_freeze
+
+    raise told(run_freeze(stage, site, " ".join(reason or ())))
+
+
+def unfreeze(
+    stage: StageOption = None,
+    site: SiteOption = None,
+) -> None:
+    """Let a frozen site be deployed to again."""
+    from mcc.cli.commands.freeze import run_unfreeze
+
+    raise told(run_unfreeze(stage, site))
 
 
 def leave(
