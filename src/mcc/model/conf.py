@@ -19,6 +19,7 @@ DatabaseKind = Literal["sqlite", "postgresql", "none"]
 MigrationTool = Literal["sql", "alembic"]
 AppServer = Literal["uvicorn", "gunicorn"]
 TlsSource = Literal["certbot", "files", "none"]
+NoticeKind = Literal["failure", "rollback", "stuck", "late-backup", "success"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,14 @@ class Smoke:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told what. ``addresses`` are apprise's URLs or ``mail:NAME@HOST``; they hold secrets."""
+
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    on: tuple[NoticeKind, ...] = ("failure", "rollback", "stuck", "late-backup")
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """How the Python environment is made. ``probe`` is a module to import, or None."""
 
@@ -240,6 +249,7 @@ class Conf:
     web: Web = Web()
     maintenance: Maintenance = Maintenance()
     smoke: Smoke = Smoke()
+    notify: Notify = Notify()
     values: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from pydantic.fields import ComputedFieldInfo, FieldInfo
 from mcc.core.conf import checks
 from mcc.core.conf import web as web_checks
 from mcc.core.conf.hostnames import address, domain
+from mcc.core.conf.notify import notify_address
 
 
 def _number(kind: str, **limits: float) -> WithJsonSchema:
@@ -75,6 +76,20 @@ Prefixes = Annotated[
 ]
 BodyLimit = Annotated[str, BeforeValidator(web_checks.body_limit), WithJsonSchema({"type": ["string", "integer"]})]
 RateLimit = Annotated[str, BeforeValidator(web_checks.rate_limit)]
+NotifyAddresses = Annotated[
+    list[Annotated[str, BeforeValidator(notify_address)]],
+    BeforeValidator(checks.as_list),
+    WithJsonSchema(_STRING_OR_LIST),
+]
+NoticeKind = Annotated[
+    Literal["failure", "rollback", "stuck", "late-backup", "success"],
+    BeforeValidator(checks.one_of("failure", "rollback", "stuck", "late-backup", "success")),
+]
+NoticeKinds = Annotated[
+    list[NoticeKind],
+    BeforeValidator(checks.as_list),
+    WithJsonSchema(_STRING_OR_LIST),
+]
 Schedule = Annotated[str, BeforeValidator(checks.schedule)]
 Link = Annotated[str, BeforeValidator(checks.link)]
 Pattern = Annotated[str, BeforeValidator(checks.pattern)]

@@ -79,6 +79,10 @@ class EmbeddedFile(BaseModel):
 SiteFiles = Annotated[dict[f.RelativePath, f.RelativePath], BeforeValidator(_named)]
 
 
+def _told_of() -> list[f.NoticeKind]:
+    return ["failure", "rollback", "stuck", "late-backup"]
+
+
 class ConfFile(BaseModel):
     """The server, the services, the domains and the databases of one stage."""
 
@@ -248,6 +252,15 @@ class ConfFile(BaseModel):
         description="Asked after the cut-over (worked out from the domains); an empty list: no smoke test.",
     )
     SMOKE_TIMEOUT: f.Seconds = Field(10.0, description="Seconds that each address has to answer.")
+
+    # notifications
+    NOTIFY: f.NotifyAddresses = Field(
+        default_factory=list, description="Who is told: mail:NAME@HOST or a URL of apprise, or a list of them."
+    )
+    NOTIFY_ON: f.NoticeKinds = Field(
+        default_factory=_told_of,
+        description="What they are told: failure, rollback, stuck, late-backup, success; one, or a list.",
+    )
 
 
 def known_keys() -> tuple[str, ...]:

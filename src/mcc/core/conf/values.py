@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mcc.core.conf.checks import TRACKING_TABLE
 from mcc.core.conf.components import component_problems, to_components
+from mcc.core.conf.notify import MAIL
 from mcc.core.conf.placeholders import Filled
 from mcc.core.conf.rules import Given, rules
 from mcc.core.conf.schema import NESTED, ConfFile, EmbeddedFile, known_keys
@@ -68,8 +69,9 @@ def _conf(given: Given, path: Path) -> m.Conf:
         web=_web(file),
         maintenance=_maintenance(file),
         smoke=_smoke(file),
+        notify=m.Notify(tuple(file.NOTIFY), tuple(file.NOTIFY_ON)),
         values=given.filled.data,
-        secrets=given.filled.secrets,
+        secrets=given.filled.secrets.union(each for each in file.NOTIFY if not each.startswith(MAIL)),
         warnings=tuple(str(problem) for problem in _warnings(given)),
     )
 
