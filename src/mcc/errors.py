@@ -26,6 +26,7 @@ The number is the exit code of the command line.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mcc.model.problem import Problem
 
@@ -77,9 +78,17 @@ class SiteError(Refused):
 
 
 class SiteLocked(MccError):
-    """Another run holds the site; the message says whose, and since when."""
+    """Another run holds the site; the message says whose, and since when.
+
+    ``lock`` is the file that could be waited for, ``whose`` tells one holder from the next.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, help: str = "", lock: Path | None = None, whose: str = "") -> None:
+        super().__init__(message, help=help)
+        self.lock = lock
+        self.whose = whose
 
 
 class StepError(MccError):

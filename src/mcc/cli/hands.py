@@ -19,7 +19,6 @@ from mcc.host.event_log import EventLog
 from mcc.host.files import RealFiles
 from mcc.host.hooks.project import Known, RealHooks
 from mcc.host.http import RealHttp
-from mcc.host.lock import SiteLock
 from mcc.host.machine import RealMachine
 from mcc.host.managers import service_manager
 from mcc.host.ports import Host
@@ -30,6 +29,7 @@ from mcc.host.signals import Interrupts, RealInterrupts
 from mcc.host.sqlite.copies import SqliteCopies
 from mcc.host.sqlite.migrator import SqliteDatabases
 from mcc.host.sudo import RealSudo
+from mcc.host.turn import Turn
 from mcc.host.uv import RealUv
 from mcc.model.conf import Services
 from mcc.model.event import Event
@@ -40,10 +40,14 @@ from mcc.runs.hands import Lock
 class RealHands:
     """This process on this machine. ``screen`` shows events as the reader wants them.
 
-    ``early`` answers which interpreter a project has, where that was asked before.
+    ``early`` answers which interpreter a project has, where that was asked before; ``turn`` holds locks that were
+    waited for.
     """
 
-    def __init__(self, screen: Callable[[Masker], Sink], early: EarlyInterpreter | None = None) -> None:
+    def __init__(
+        self, screen: Callable[[Masker], Sink], early: EarlyInterpreter | None = None, turn: Turn | None = None
+    ) -> None:
+        self._turn = turn or Turn()
         self._screen = screen
         self._early = early
         self._hooks: Known = {}
@@ -77,7 +81,7 @@ class RealHands:
         return RealHooks(RealCommands(), self._hooks).read(output)
 
     def lock(self, site: Site, holder: Mapping[str, object]) -> Lock:
-        return SiteLock.take(site.lock, holder)
+        return self._turn.take(site.lock, holder)
 
     def tool(self, site: Site) -> toolbox.Tool:
         return toolbox.tool_for(site)

@@ -57,6 +57,9 @@ OutputOption = Annotated[
     Path, typer.Option("--output", metavar="DIR", help="The folder that the build left.", show_default="here")
 ]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Show the steps, touch nothing.")]
+WaitOption = Annotated[
+    int, typer.Option(metavar="SECONDS", min=0, show_default=False, help="Wait so long if another run holds the site.")
+]
 RunFormat = Annotated[Format, typer.Option(help="live: terminal; plain: log; jsonl: programs.")]
 AnswerFormat = Annotated[Answer, typer.Option(help="How to answer.")]
 EitherFormat = Annotated[Either, typer.Option(help="text, json: answers; live, plain, jsonl: runs.")]

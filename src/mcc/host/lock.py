@@ -38,11 +38,17 @@ class SiteLock:
         except BlockingIOError:
             held_by = os.pread(descriptor, 4096, 0)
             os.close(descriptor)
-            raise SiteLocked(_who(held_by), help="wait until it has ended, then try again") from None
+            help = "wait until it has ended, then try again"
+            raise SiteLocked(_who(held_by), help=help, lock=path, whose=held_by.decode(errors="replace")) from None
+        lock = cls(descriptor)
+        lock.name(holder)
+        return lock
+
+    def name(self, holder: Mapping[str, object]) -> None:
+        """Write down whose it is."""
         text = json.dumps(dict(holder), ensure_ascii=False).encode()
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text, 0)
-        return cls(descriptor)
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, text, 0)
 
     def release(self) -> None:
         """Let go. The site is free when no child holds the descriptor any more (flock(2))."""

@@ -91,7 +91,8 @@ def _lock(site: Site, work: Work, hands: Hands, holder: dict[str, object]) -> Lo
     except SiteLocked as error:
         if not work.held_too:
             raise
-        raise SiteLocked(f"{site.base}: {error.message}", help=error.help) from error
+        message = f"{site.base}: {error.message}"
+        raise SiteLocked(message, help=error.help, lock=error.lock, whose=error.whose) from error
 
 
 def _holder(work: Work, host: Host, run: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ from mcc.cli.screens.choose import screen_for
 from mcc.cli.screens.run_plan import show_run_plan
 from mcc.core.stages import names_in
 from mcc.errors import UsageError
+from mcc.host.turn import Turn
 from mcc.operations.backup import back_up, plan_backup
 from mcc.operations.backup_look import chosen, sets, verify
 from mcc.operations.site import Asked, asked_by_site, asked_by_stage
@@ -31,7 +32,9 @@ class Options:
     format: str = "auto"
 
 
-def run_backup(stage: str | None, site: Path | None, output: Path, options: Options) -> int:
+def run_backup(
+    stage: str | None, site: Path | None, output: Path, options: Options, turn: Turn | None = None
+) -> int:  # fmt: skip
     """Copy, or answer; the exit code. ``--verify`` has 1 for a copy that is not good."""
     _check(options)
     if (stage is None) == (site is None):
@@ -41,17 +44,20 @@ def run_backup(stage: str | None, site: Path | None, output: Path, options: Opti
         return _list(asked, options)
     if options.verify is not None:
         return _verify(asked, options)
-    return _run(asked, options)
+    return _run(asked, options, turn)
 
 
-def run_backup_stage(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
+def run_backup_stage(
+    output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str], turn: Turn | None = None
+) -> int:  # fmt: skip
     """The stage operation ``db-backup``."""
     asked = asked_by_stage(output.resolve(), stage, parameters)
-    return _run(asked, Options(plan=plan_only, databases=names_in(asked.parameters.get("databases")), format=format))
+    names = names_in(asked.parameters.get("databases"))
+    return _run(asked, Options(plan=plan_only, databases=names, format=format), turn)
 
 
-def _run(asked: Asked, options: Options) -> int:
-    hands = RealHands(screen_for(options.format))
+def _run(asked: Asked, options: Options, turn: Turn | None) -> int:
+    hands = RealHands(screen_for(options.format), turn=turn)
     if not options.plan:
         return back_up(asked, options.databases, hands)
     plan = plan_backup(asked, options.databases, hands)

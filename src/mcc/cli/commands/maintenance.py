@@ -13,6 +13,7 @@ from mcc.core.layout import Site
 from mcc.errors import UsageError
 from mcc.host.files import RealFiles
 from mcc.host.settings import stage_base
+from mcc.host.turn import Turn
 from mcc.operations.maintenance import MaintenanceRequest, plan_maintenance, switch_maintenance
 from mcc.operations.site import asked_by_site, asked_by_stage
 from mcc.runs.maintenance import maintained, maintenance_data
@@ -20,7 +21,9 @@ from mcc.runs.maintenance import maintained, maintenance_data
 _ANSWERS, _RUNS = ("auto", "text", "json"), ("auto", "live", "plain", "jsonl")
 
 
-def run_maintenance(what: str, stage: str | None, site: Path | None, output: Path, plan: bool, format: str) -> int:
+def run_maintenance(
+    what: str, stage: str | None, site: Path | None, output: Path, plan: bool, format: str, turn: Turn | None = None
+) -> int:  # fmt: skip
     """Switch it on or off, or say how it is; the exit code."""
     if (stage is None) == (site is None):
         raise UsageError("which site?", help="--site DIR, or --stage S in an output folder")
@@ -32,23 +35,29 @@ def run_maintenance(what: str, stage: str | None, site: Path | None, output: Pat
     if what == "status":
         return _status(Site(site.absolute() if site else stage_base(output, str(stage))), format)
     asked = asked_by_site(site) if site else asked_by_stage(output, str(stage))
-    return _run(MaintenanceRequest(asked, what == "on", None if site else output), plan, format)
+    return _run(MaintenanceRequest(asked, what == "on", None if site else output), plan, format, turn)
 
 
-def run_maintenance_on(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
+def run_maintenance_on(
+    output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str], turn: Turn | None = None
+) -> int:  # fmt: skip
     """The stage operation ``maintenance-on``."""
     output = output.resolve()
-    return _run(MaintenanceRequest(asked_by_stage(output, stage, parameters), True, output), plan_only, format)
+    request = MaintenanceRequest(asked_by_stage(output, stage, parameters), True, output)
+    return _run(request, plan_only, format, turn)
 
 
-def run_maintenance_off(output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str]) -> int:
+def run_maintenance_off(
+    output: Path, stage: str, plan_only: bool, format: str, parameters: Mapping[str, str], turn: Turn | None = None
+) -> int:  # fmt: skip
     """The stage operation ``maintenance-off``."""
     output = output.resolve()
-    return _run(MaintenanceRequest(asked_by_stage(output, stage, parameters), False, output), plan_only, format)
+    request = MaintenanceRequest(asked_by_stage(output, stage, parameters), False, output)
+    return _run(request, plan_only, format, turn)
 
 
-def _run(request: MaintenanceRequest, plan_only: bool, format: str) -> int:
-    hands = RealHands(screen_for(format))
+def _run(request: MaintenanceRequest, plan_only: bool, format: str, turn: Turn | None) -> int:
+    hands = RealHands(screen_for(format), turn=turn)
     if not plan_only:
         return switch_maintenance(request, hands)
     asked, plan = request.asked, plan_maintenance(request, hands)

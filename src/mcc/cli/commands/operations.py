@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from mcc.core.stages import find_stage, known_operation, refuse_unknown_parameters
 from mcc.host.settings import read_config
+from mcc.host.turn import Turn
 
-Operation: TypeAlias = Callable[[Path, str, bool, str, Mapping[str, str]], int]
-"""Output folder, stage, whether only to plan, format, parameters of the command line; the exit code."""
+Operation: TypeAlias = Callable[[Path, str, bool, str, Mapping[str, str], Turn | None], int]
+"""Output folder, stage, whether only to plan, format, parameters of the command line, locks; the exit code."""
 
 PLACES: Mapping[str, tuple[str, str]] = {
     "clone": ("clone", "run_clone_stage"),

@@ -19,7 +19,9 @@ from mcc.cli.options import (
     RunFormat,
     SiteOption,
     StageOption,
+    WaitOption,
 )
+from mcc.cli.waiting import waiting
 
 
 def migrate(
@@ -58,12 +60,14 @@ def backup(
     ] = None,
     database: DatabasesOption = None,
     format: EitherFormat = Either.auto,
+    wait: WaitOption = 0,
     output: OutputOption = Path(),
 ) -> None:
     """Copy the databases while they are in use, read each copy back, let go what the calendar does not keep."""
     from mcc.cli.commands.backup import Options, run_backup
 
-    raise typer.Exit(run_backup(stage, site, output, Options(plan, list_, verify, tuple(database or ()), format.value)))
+    options = Options(plan, list_, verify, tuple(database or ()), format.value)
+    raise typer.Exit(waiting(wait, lambda turn: run_backup(stage, site, output, options, turn)))
 
 
 def restore(
@@ -76,12 +80,15 @@ def restore(
     database: DatabasesOption = None,
     plan: PlanOption = False,
     format: RunFormat = Format.auto,
+    wait: WaitOption = 0,
     output: OutputOption = Path(),
 ) -> None:
     """Make databases what verified copies of them are; what they hold now is kept first."""
     from mcc.cli.commands.restore import run_restore
 
-    raise typer.Exit(run_restore(stage, site, output, from_, tuple(database or ()), plan, format.value))
+    names = tuple(database or ())
+    code = waiting(wait, lambda turn: run_restore(stage, site, output, from_, names, plan, format.value, turn))
+    raise typer.Exit(code)
 
 
 def clone(
@@ -91,12 +98,13 @@ def clone(
     ] = None,
     plan: PlanOption = False,
     format: RunFormat = Format.auto,
+    wait: WaitOption = 0,
     output: OutputOption = Path(),
 ) -> None:
     """Bring what a source's databases hold to a target; the source is only read, the target's data is kept first."""
     from mcc.cli.commands.clone import run_clone
 
-    raise typer.Exit(run_clone(output, stage, confirm, plan, format.value))
+    raise typer.Exit(waiting(wait, lambda turn: run_clone(output, stage, confirm, plan, format.value, turn)))
 
 
 def send(

@@ -18,8 +18,10 @@ from mcc.cli.options import (
     RunFormat,
     SiteOption,
     StageOption,
+    WaitOption,
     told,
 )
+from mcc.cli.waiting import waiting
 
 
 def deploy(
@@ -28,6 +30,7 @@ def deploy(
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Do all before the migrations, undo it, say how long each step took.")
     ] = False,
+    wait: WaitOption = 0,
     format: RunFormat = Format.auto,
     output: OutputOption = Path(),
     param: Annotated[
@@ -40,7 +43,8 @@ def deploy(
     early = ask_early(output)  # before what takes long to import
     from mcc.cli.commands.deploy import run_deploy
 
-    raise typer.Exit(run_deploy(output, stage, plan, format.value, early, tuple(param or ()), rehearse))
+    words = (output, stage, plan, format.value, early, tuple(param or ()), rehearse)
+    raise typer.Exit(waiting(wait, lambda turn: run_deploy(*words, turn)))
 
 
 def status(

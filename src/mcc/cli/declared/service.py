@@ -19,8 +19,10 @@ from mcc.cli.options import (
     RunFormat,
     SiteOption,
     StageOption,
+    WaitOption,
     told,
 )
+from mcc.cli.waiting import waiting
 
 
 class Maintenance(enum.StrEnum):
@@ -37,12 +39,14 @@ def maintenance(
     site: SiteOption = None,
     plan: PlanOption = False,
     format: EitherFormat = Either.auto,
+    wait: WaitOption = 0,
     output: OutputOption = Path(),
 ) -> None:
     """Have the web server answer 503 and a page, or the site again; a deploy leaves that as it is."""
     from mcc.cli.commands.maintenance import run_maintenance
 
-    raise told(run_maintenance(what.value, stage, site, output, plan, format.value))
+    words = (what.value, stage, site, output, plan, format.value)
+    raise told(waiting(wait, lambda turn: run_maintenance(*words, turn)))
 
 
 Restart = Annotated[bool, typer.Option("--restart", help="Restart the services, and wait until they are well.")]
