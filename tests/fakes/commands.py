@@ -27,13 +27,14 @@ class Call:
 class CommandsState:
     """``programs``: where each is. ``does``: what one does, by its bare name; else it succeeds in silence.
 
-    ``hangs``: bare names of programs that never end.
+    ``hangs``: bare names of programs that never end. ``detached``: those that outlive whoever started them.
     """
 
     programs: dict[str, str] = field(default_factory=lambda: {"uv": "/usr/bin/uv"})
     does: dict[str, Callable[[Call], tuple[int, str]]] = field(default_factory=dict)
     hangs: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
+    detached: list[tuple[str, ...]] = field(default_factory=list)
 
 
 class FakeCommands:
@@ -74,6 +75,11 @@ class FakeCommands:
                 on_line(line)
         self._process.tick("run: ended", " ".join(words), _failure)
         return Completed(call.words, code, output, output.encode())
+
+    def detach(self, words: Sequence[str]) -> None:
+        self._process.tick("detach", " ".join(words), _failure)
+        self._check(Call(tuple(words)))
+        self._state.detached.append(tuple(words))
 
     def _check(self, call: Call) -> None:
         program = call.words[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,17 +60,43 @@ class ServicesState:
     broken: dict[str, Behaviour] = field(default_factory=dict)
     may_stop: bool = True
 
-    def behaviour(self, files: FakeFiles, release: str) -> Behaviour:
+    def behaviour(self, files: FakeFiles, release: str, folder: str = "current-api") -> Behaviour:
         """How a release behaves: as ``broken`` says, else as its file ``BEHAVES`` says."""
         for part, behaviour in self.broken.items():
             if part in release:
                 return behaviour
         if not release:
             return "refuses to start"
-        for folder in (self.base / "current-api", self.base / "current-api" / "api"):
-            if files.kind(folder / BEHAVES) == "file":
-                return _known(files.read(folder / BEHAVES).decode().strip())
+        for place in (self.base / folder, self.base / folder / "api"):
+            if files.kind(place / BEHAVES) == "file":
+                return _known(files.read(place / BEHAVES).decode().strip())
         return "good"
+
+    def release_of(self, files: FakeFiles, unit: str) -> str:
+        """What a unit would run now."""
+        slot = slot_of_unit(unit)
+        return slot_release(files, self.base, slot) if slot else self.runs(files, self.base)
+
+
+def slot_of_unit(name: str) -> str:
+    """``a`` of ``app@a.service``; empty for a unit that is none of two slots."""
+    instance = name.removesuffix(".service").partition("@")[2]
+    return instance if instance in ("a", "b") else ""
+
+
+def slot_release(files: FakeFiles, base: Path, slot: str) -> str:
+    """The release and its environment behind ``slots/a``; empty where that leads nowhere."""
+    link = base / "slots" / slot
+    if files.kind(link) != "link":
+        return ""
+    release = Path(os.path.normpath(base / "slots" / files.read_link(link)))
+    if not files.names(release):
+        return ""
+    inner = release / ".venv"
+    linked = files.kind(inner) == "link"
+    environment = os.path.normpath(release / files.read_link(inner)) if linked else str(release)
+    words = f"{release.relative_to(base)} {Path(environment).relative_to(base)}"
+    return words if files.names(Path(environment)) else ""
 
 
 def linked_release(files: FakeFiles, base: Path) -> str:
@@ -137,9 +164,13 @@ class FakeServices:
 
 
 def start(unit: Unit, state: ServicesState, files: FakeFiles, now: float) -> None:
-    """Start a unit with what its links name now."""
-    unit.release = state.runs(files, state.base)
-    unit.behaviour = state.behaviour(files, unit.release)
+    """Start a unit with what its links name now. A slot without its link is not started, and that is no failure."""
+    slot = slot_of_unit(unit.name)
+    if slot and files.kind(state.base / "slots" / slot) == "absent":
+        unit.up = unit.broken_start = False
+        return
+    unit.release = state.release_of(files, unit.name)
+    unit.behaviour = state.behaviour(files, unit.release, f"slots/{slot}" if slot else "current-api")
     unit.starts.append(unit.release)
     unit.number += 1
     unit.started = now

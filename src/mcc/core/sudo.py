@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from mcc.core.slots import restarted, units_of
 from mcc.core.unit_names import is_instance, socket_of
 from mcc.model.conf import Conf
 
@@ -70,14 +71,17 @@ def useful(conf: Conf) -> tuple[Words, ...]:
     """
     if conf.services.manager != "systemd":
         return ()
-    units = tuple(words(unit) for unit in conf.services.all for words in (status, stop, start))
+    units = tuple(words(unit) for unit in units_of(conf.services) for words in (status, stop, start))
     return units + tuple(stop(socket_of(unit)) for unit in conf.services.names if not is_instance(unit))
 
 
 def _restarts(conf: Conf) -> tuple[Words, ...]:
     if conf.services.manager != "systemd":
         return ()
-    return tuple(restart(unit) for unit in conf.services.all)
+    names = restarted(conf.services)
+    slots = tuple(unit for unit in units_of(conf.services) if unit not in names)
+    # A slot that is not live is stopped, where an ordinary unit is only restarted.
+    return (*(words(unit) for unit in slots for words in (restart, stop)), *(restart(unit) for unit in names))
 
 
 def _ownership(conf: Conf, owned: Sequence[str | Path]) -> tuple[Words, ...]:

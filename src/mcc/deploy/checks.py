@@ -11,12 +11,13 @@ from mcc.core.cron.crontab import FLOCK
 from mcc.core.hooks import FILE
 from mcc.core.layout import WIPED
 from mcc.core.sudo import Words, required, way_out
-from mcc.core.unit_names import is_template, plain_name_of
+from mcc.core.unit_names import is_template
 from mcc.deploy import maintenance, offline, rights
 from mcc.deploy.databases import is_alembic, migrations_source
 from mcc.deploy.plan import owned_paths
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python
+from mcc.deploy.slots import slot_problems, slot_warnings
 from mcc.errors import Refused, RightsError, SiteError
 from mcc.host.ports import Host
 from mcc.runs.changes import look_for_changes
@@ -56,7 +57,7 @@ def situation_problems(s: Situation, host: Host) -> Iterator[Coded]:
     yield from _coded("folders.link", _links(s, host))
     yield from _coded("databases.unclear", _database(s, host))
     yield from _coded("disk.room", _room(s, host))
-    yield from _coded("units.template", _templates(s))
+    yield from _coded("units.template", slot_problems(s, host))
     yield from _coded("units.unknown", _services(s, host))
     yield from _coded("folders.rights", rights.problems(s, host))
     yield from _coded("secrets.argument", _secrets(s))
@@ -70,7 +71,7 @@ def back_problems(s: Situation, host: Host) -> Iterator[Refused]:
     """Why a release that was live before cannot be brought live again."""
     yield from _scripts(s, host)
     yield from _links(s, host)
-    yield from _templates(s)
+    yield from slot_problems(s, host)
     yield from _services(s, host)
     yield from _reach(s, host)
     yield from _cron(s, host)
@@ -242,25 +243,13 @@ def _services(s: Situation, host: Host) -> Iterator[Refused]:
         return
     for name in s.request.conf.services.all:
         if is_template(name):
-            continue  # said by itself: systemd knows instances of it only
+            continue  # said with its slots: systemd knows instances of it only
         state = host.services.state(name)
         if not state.known:
             yield SiteError(
                 f"the service {name} is not known: {state.words}",
                 help="only root can install it: mcc provision shows the unit, and writes a script for root",
             )
-
-
-def _templates(s: Situation) -> Iterator[Refused]:
-    """Two slots behind one name need more than a restart, which is all that a deploy does to units."""
-    if s.request.conf.services.manager != "systemd":
-        return
-    for name in filter(is_template, s.request.conf.services.all):
-        kind = "a template unit" if "@." in name or name.endswith("@") else "one slot of a template unit"
-        yield SiteError(
-            f"{name} is {kind}, which this version of mcc does not deploy",
-            help=f"name an ordinary unit, such as {plain_name_of(name)}, and let mcc provision write it",
-        )
 
 
 def _secrets(s: Situation) -> Iterator[Refused]:
@@ -318,6 +307,7 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[tuple[str, str]]:
     """What a person should know, though a deploy goes on, each with the code of its finding."""
     yield from _said("deploy.warning", _general(s, host))
     yield from _said("units.offline", offline.warnings(s))
+    yield from _said("units.template", slot_warnings(s))
     yield from _said("http.maintenance", maintenance.warnings(s))
     yield from _said("hooks.own-script", _own_script(s, host))
     if s.databases is not None:

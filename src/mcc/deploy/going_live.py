@@ -9,11 +9,14 @@ from mcc.core.cron.backup_line import backup_lines
 from mcc.core.cron.crontab import job_lines, unquoted_commands, with_block
 from mcc.core.cron.diff import changes
 from mcc.core.cron.recovery_line import recovery_line
+from mcc.core.slots import restarted
 from mcc.core.smoke import smoke_urls
+from mcc.core.unit_names import instance_of
 from mcc.core.wording import many
 from mcc.deploy.maintenance import resting_urls
 from mcc.deploy.rights import log_steps
 from mcc.deploy.situation import Situation
+from mcc.deploy.slots import switch_steps
 from mcc.model.plan import Phase, PlannedStep, Step
 from mcc.steps.adopt import ExchangeEnvironment
 from mcc.steps.cron import InstallCron
@@ -29,11 +32,14 @@ def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> Plann
 
 def cut_over_steps(s: Situation) -> Iterator[PlannedStep]:
     services, site = s.request.conf.services, s.site
-    if services.all and services.manager != "none":
-        guard = ServicesBack(services.all, health(s), services.start_timeout)
+    names = restarted_names(s)
+    if names:
+        guard = ServicesBack(names, health(s), services.start_timeout)
         yield _step("cut-over", "remember how the services are", guard)
     for link, target in s.links:
         yield _step("cut-over", f"{link} -> {target}", SwitchLink(site.base / link, target))
+    if not (s.slots and s.slots.runs):
+        yield from switch_steps(s)
     if s.environment:
         yield _environment_link(s, f"venvs/{s.environment.name}")
     yield from _site_files(s)
@@ -83,17 +89,29 @@ def cron_lines(s: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def health(s: Situation) -> Health:
+    """Of the services that are restarted: with two slots, the others answer no requests."""
     conf = s.request.conf
-    if conf.api_port is None or not conf.services.names:
+    if conf.api_port is None or not conf.services.names or s.slots is not None:
         return Health()
     return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
 
 
-def restart_steps(s: Situation) -> Iterator[PlannedStep]:
+def restarted_names(s: Situation) -> tuple[str, ...]:
+    """The services that are restarted: all, but for the one with two slots."""
     services = s.request.conf.services
-    if services.all and services.manager != "none":
-        step = RestartServices(services.all, health(s), services.start_timeout, s.site.logs)
-        yield _step("cut-over", f"restart {', '.join(services.all)}", step)
+    return restarted(services) if services.manager != "none" else ()
+
+
+def restart_steps(s: Situation) -> Iterator[PlannedStep]:
+    """With two slots, workers wait until the web part is safe: see :func:`stable_steps`."""
+    return _restart(s) if s.slots is None else iter(())
+
+
+def _restart(s: Situation) -> Iterator[PlannedStep]:
+    services, names = s.request.conf.services, restarted_names(s)
+    if names:
+        step = RestartServices(names, health(s), services.start_timeout, s.site.logs)
+        yield _step("cut-over", f"restart {', '.join(names)}", step)
 
 
 def smoke_steps(s: Situation) -> Iterator[PlannedStep]:
@@ -106,7 +124,10 @@ def smoke_steps(s: Situation) -> Iterator[PlannedStep]:
 
 
 def stable_steps(s: Situation) -> Iterator[PlannedStep]:
-    services = s.request.conf.services
-    if services.all and services.manager != "none":
-        step = ServicesStable(services.all, services.stable_for, s.site.logs)
+    services, names = s.request.conf.services, restarted_names(s)
+    if s.slots is not None:
+        yield from _restart(s)
+        names = (instance_of(s.slots.template, s.slots.next), *names)
+    if names:
+        step = ServicesStable(names, services.stable_for, s.site.logs)
         yield _step("smoke", f"services stay up for {services.stable_for:g} s", step)

@@ -17,6 +17,7 @@ from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
+from mcc.deploy.slots import drain_steps, empty_steps, start_steps
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
 from mcc.model.database import SqliteDatabase, Target
@@ -36,10 +37,7 @@ from mcc.steps.record import Prune, RecordLive, RemoveFiles
 def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
     """All steps of a deploy. What can fail comes before the cut-over. ``wipe``: see :mod:`mcc.deploy.reset`."""
     before = (
-        *keep_steps(s),
-        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s), *material_steps(s), *adopt_steps(s))),
-        *around(s, "venv", _environment(s)),
-        *around(s, "probe", _probe(s)),
+        *preparing_steps(s),
         *maintenance.begin_steps(s),
         *stop_steps(s, health(s)),
         *wipe,
@@ -48,17 +46,28 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
         *around(s, "back-up", (*back_up_steps(s), *put_back_steps(s))),
         *around(s, "migrate", _migrate(s)),
         *around(s, "own", _own(s)),
+        *(around(s, "start", start_steps(s)) if s.slots else ()),
         *around(s, "cut-over", (*cut_over_steps(s), *maintenance.page_steps(s))),
-        *around(s, "start", restart_steps(s)),
+        *(() if s.slots else around(s, "start", restart_steps(s))),
         *maintenance.end_steps(s),
         *around(s, "smoke", (*smoke_steps(s), *stable_steps(s))),
     )  # fmt: skip
     after = (
         *around(s, "record", _record(s)),
-        *around(s, "after", _migrate_after(s)),
+        *around(s, "after", (*_migrate_after(s), *drain_steps(s))),
         *around(s, "prune", _prune(s)),
     )  # fmt: skip
     return Plan(before, after, s.request.warnings)
+
+
+def preparing_steps(s: Situation) -> tuple[PlannedStep, ...]:
+    """What comes before anything that visitors or databases could notice."""
+    return (
+        *keep_steps(s),
+        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s), *material_steps(s), *adopt_steps(s))),
+        *around(s, "venv", _environment(s)),
+        *around(s, "probe", _probe(s)),
+    )
 
 
 def _step(phase: Phase, title: str, step: Step, optional: bool = False) -> PlannedStep:
@@ -156,6 +165,7 @@ def _migrate_after(s: Situation) -> Iterator[PlannedStep]:
     """Files that the old release could not have lived with."""
     if s.databases is not None and "after" not in phases(s) and s.databases.names_in(("after",)):
         title = _databases_title(s.databases, ("after",))
+        yield from empty_steps(s)
         if s.request.conf.ownership.mode == "sudo":
             # The services that were restarted have files open beside their databases again.
             yield _step("after", "owners of what is there by now", _keep_ownership(s, s.pending_targets))

@@ -32,6 +32,7 @@ from mcc.deploy.situation import (
     recovers_at_boot,
     shares_variables,
 )
+from mcc.deploy.slots import drain_steps, look_at_slots, start_steps, switch_steps
 from mcc.errors import SiteError, UsageError
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files, Host
@@ -175,9 +176,11 @@ def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
 
 def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...]) -> Plan:
     before = (
+        *(switch_steps(s) if s.slots and s.slots.runs else ()),  # its old slot still drains: visitors first
         *adopt_steps(s),
         *variables_steps(s),
         *_environment(s, release),
+        *start_steps(s),
         *cut_over_steps(s),
         *restart_steps(s),
         *smoke_steps(s),
@@ -187,6 +190,7 @@ def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...
     after = (
         *adopted_record(s),
         PlannedStep("record", f"{release.name} is live", RecordLive(s.site.ledger, _live_again(s, release))),
+        *drain_steps(s),
         PlannedStep("record", title, TellDatabases(ahead.words, ahead.todo), optional=True),
     )
     return Plan(before, after, warnings)
@@ -227,6 +231,7 @@ def _situation(
         adoption=adoption, back_to=release,
         project_files=PROJECT if has_project(files, site, release) else (),
         maintained=maintained(site, files),
+        slots=look_at_slots(conf, site, host, release.name),
     ), missing  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.hooks import told
 from mcc.deploy.request import Request
+from mcc.deploy.slots import Slots, look_at_slots
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
 from mcc.host.ports import Files, Host
@@ -94,6 +95,8 @@ class Situation:
     """Data is wiped first, so that databases count as empty."""
     led_to: frozenset[str] = frozenset()
     """Where links of the site lead that this run does not switch, with all folders above, from the base on."""
+    slots: Slots | None = None
+    """Of a template unit: which slot is live, and which one is next."""
 
     @property
     def site(self) -> Site:
@@ -187,6 +190,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         shares_variables=shares_variables(request.site, host.files),
         resets=resets,
         code=host.hooks.read(request.output),
+        slots=look_at_slots(request.conf, request.site, host),
     )
     hooks = told(situation, host, found.targets)
     return dataclasses.replace(

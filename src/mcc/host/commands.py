@@ -62,6 +62,20 @@ class RealCommands:
         finally:
             _end(process)
 
+    def detach(self, words: Sequence[str]) -> None:
+        try:
+            # A child in between, which init inherits from: nobody here has to wait for the program.
+            subprocess.run(
+                ["setsid", "--fork", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise CommandFailed(f"{words[0]} cannot be started: {error}") from error
+
 
 def _follow(
     process: subprocess.Popen[bytes],

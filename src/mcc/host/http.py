@@ -6,8 +6,10 @@ import errno
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcc.host import unix_sockets
 from mcc.host.ports import Answer
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ class RealHttp:
         self._pool: PoolManager | None = None
         self._making = threading.Lock()
 
-    def get(self, url: str, timeout: float) -> Answer:
+    def get(self, url: str, timeout: float, socket: Path | None = None) -> Answer:
         """Ask once, with redirects followed. ``timeout``: seconds for each connection and answer.
 
         The reason of a bad status is the server's phrase with the first words of its answer.
         """
         from urllib3.exceptions import HTTPError
 
+        if socket is not None:
+            return unix_sockets.get(url, socket, timeout, self._user_agent)
         if not url.lower().startswith(("http://", "https://")):
             return Answer(url, 0, _no_address(url))
         try:
@@ -54,6 +58,9 @@ class RealHttp:
         except OSError as error:
             return socket_reason(error, f"{host}:{port}", timeout)
         return ""
+
+    def connections(self, socket: Path) -> int | None:
+        return unix_sockets.connections(socket)
 
     def _get(self, url: str, timeout: float) -> Answer:
         from urllib3 import Retry, Timeout

@@ -90,6 +90,14 @@ class Files(Protocol):
         """
         ...
 
+    def copy_files(self, source: Path, target: Path, names: Collection[str]) -> Tally:
+        """Copy files below ``source`` to the same places below ``target``, their folders made.
+
+        Modes are as :meth:`copy_tree` has them. What is there already stays as it is, and a file that ``source`` has
+        not is passed over; neither is counted. Nothing is synced: call :meth:`sync`.
+        """
+        ...
+
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
         """Put a copy in place of ``target`` in one rename, on disk when it returns."""
         ...
@@ -221,6 +229,13 @@ class Commands(Protocol):
         """
         ...
 
+    def detach(self, words: Sequence[str]) -> None:
+        """Start a program that outlives this one: in a session of its own, without our output and our lock.
+
+        Raises CommandFailed if it is not there.
+        """
+        ...
+
 
 class Sudo(Protocol):
     """Commands as root, never with a password prompt: ``sudo -n``."""
@@ -293,8 +308,16 @@ class Answer:
 class Http(Protocol):
     """Asking a web address, as a visitor does."""
 
-    def get(self, url: str, timeout: float) -> Answer:
-        """One GET, redirects followed; never raises for what the other side does."""
+    def get(self, url: str, timeout: float, socket: Path | None = None) -> Answer:
+        """One GET, redirects followed; never raises for what the other side does.
+
+        ``socket``: the request goes to whoever listens on that unix socket, as if nginx had passed it on. Redirects
+        are not followed then.
+        """
+        ...
+
+    def connections(self, socket: Path) -> int | None:
+        """How many clients are connected to a unix socket, or wait to be; None: nobody listens there."""
         ...
 
     def tcp(self, host: str, port: int, timeout: float) -> str:

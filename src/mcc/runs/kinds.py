@@ -28,6 +28,7 @@ from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
+from mcc.steps.slots import EmptySlot, LetDrain, StartSlot
 from mcc.steps.smoke import SmokeTest
 from mcc.steps.variables import ShareVariables, WriteVariables
 from mcc.steps.wipe import EmptyDatabase, LetGo, WipeFiles
@@ -44,6 +45,7 @@ def step_kinds() -> Kinds:
         ForgetHooks, KeepHooks, RunHook,
         BeginMaintenance, EndMaintenance, LookForMaintenance, PlacePage,
         EmptyDatabase, LetGo, WipeFiles,
+        EmptySlot, LetDrain, StartSlot,
         ShareFiles, ShareFolders, ShareVariables, TakeLogs,
         BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
         PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,

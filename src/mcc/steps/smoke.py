@@ -19,13 +19,15 @@ _PAUSE = 0.5
 class SmokeTest:
     """Every address must answer 200 before its ``timeout`` (seconds) is over; asked again until then.
 
-    Those of ``resting`` may as well answer 503 with Retry-After: the site is in maintenance.
+    Those of ``resting`` may as well answer 503 with Retry-After: the site is in maintenance. With ``socket`` the
+    service behind it is asked, before nginx leads anybody there; 404 is well then, since nginx may change a path.
     """
 
     urls: tuple[str, ...] = field(metadata={MAY_HOLD_SECRETS: True})
     timeout: float
     logs: Path
     resting: tuple[str, ...] = field(default=(), metadata={MAY_HOLD_SECRETS: True})
+    socket: Path | None = None
 
     def look(self, host: Host) -> Seen:
         return {"logs": log_sizes(host, self.logs)}
@@ -44,14 +46,15 @@ class SmokeTest:
     def _ask(self, host: Host, url: str) -> Answer:
         deadline = host.clock.monotonic() + self.timeout
         while True:
-            answer = host.http.get(url, max(1.0, deadline - host.clock.monotonic()))
+            answer = host.http.get(url, max(1.0, deadline - host.clock.monotonic()), self.socket)
             if self._is_good(answer) or host.clock.monotonic() + _PAUSE >= deadline:
                 return answer
             host.clock.sleep(_PAUSE)
 
     def _is_good(self, answer: Answer) -> bool:
         resting = answer.url in self.resting and answer.status == UNAVAILABLE and answer.retry_after
-        return answer.ok or bool(resting)
+        elsewhere = self.socket is not None and answer.status == 404
+        return answer.ok or bool(resting) or elsewhere
 
 
 def _words(answer: Answer) -> str:

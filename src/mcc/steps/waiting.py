@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mcc.errors import ServiceFailed
@@ -18,11 +19,12 @@ _FIRST_PATIENCE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a started service must answer. ``port`` None: nothing is asked over the network."""
+    """What a started service must answer, on ``port`` or on ``socket``; with neither nothing is asked."""
 
     port: int | None = None
     path: str = ""
     timeout: float = 10.0
+    socket: Path | None = None
 
 
 def wait_until_up(host: Host, names: tuple[str, ...], health: Health, timeout: float) -> None:
@@ -62,6 +64,8 @@ def _refuse_the_dead(host: Host, state: ServiceState, first: dict[str, ServiceSt
 
 
 def _ask(host: Host, health: Health, patience: float) -> Answer:
+    if health.socket is not None:
+        return host.http.get(f"http://localhost{health.path}", min(patience, health.timeout), health.socket)
     if health.port is None:
         return Answer("", 200, "")
     return host.http.get(f"http://127.0.0.1:{health.port}{health.path}", min(patience, health.timeout))
