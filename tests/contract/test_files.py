@@ -433,6 +433,53 @@ class TestCopyTree:
         assert case.files.read(case.top / "b" / "x") == b"1"
 
 
+class TestCopyFiles:
+    def test_to_the_same_places_with_their_folders(self, case: Case) -> None:
+        files, top = case.files, case.top
+        files.write(_in(case, "from/a/b") / "x", b"1", 0o640)
+        files.write(top / "from" / "y", b"22", 0o664)
+        files.write(top / "from" / "z", b"not asked for")
+        files.make_folder(top / "to")
+        assert files.copy_files(top / "from", top / "to", ["a/b/x", "y"]) == Tally(2, 3)
+        assert {path: what for path, what in case.tree().items() if path.startswith("to/")} == {
+            "to/a": ("folder", 0o755), "to/a/b": ("folder", 0o755),
+            "to/a/b/x": ("file", 0o644, b"1"), "to/y": ("file", 0o664, b"22"),
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("there", ["file", "link", "folder"])
+    def test_what_is_there_stays_as_it_is(self, case: Case, there: str) -> None:
+        """Nothing is written through a link either."""
+        files, top = case.files, case.top
+        files.write(_in(case, "from") / "x", b"old")
+        files.write(_in(case, "to") / "other", b"stays")
+        if there == "file":
+            files.write(top / "to" / "x", b"new")
+        elif there == "link":
+            files.link(top / "to" / "x", "other")
+        else:
+            files.make_folder(top / "to" / "x")
+        before = case.tree()
+        assert files.copy_files(top / "from", top / "to", ["x"]) == Tally(0, 0)
+        assert case.tree() == before
+
+    def test_a_file_that_is_gone_is_passed_over_and_leaves_no_folder(self, case: Case) -> None:
+        case.files.make_folder(case.top / "from")
+        case.files.make_folder(case.top / "to")
+        assert case.files.copy_files(case.top / "from", case.top / "to", ["a/x"]) == Tally(0, 0)
+        assert case.files.names(case.top / "to") == []
+
+    @pytest.mark.parametrize(("kind", "number"), [("link", errno.ELOOP), ("folder", errno.EISDIR)])
+    def test_only_files_are_copied(self, case: Case, kind: str, number: int) -> None:
+        """A link in the folder of a service's user leads anywhere."""
+        case.files.write(case.top / "secret", b"secret")
+        if kind == "link":
+            case.files.link(_in(case, "from") / "x", str(case.top / "secret"))
+        else:
+            case.files.make_folder(_in(case, "from") / "x")
+        with raises(number):
+            case.files.copy_files(case.top / "from", case.top / "to", ["x"])
+
+
 class TestCopyFile:
     def test_contents_and_mode(self, case: Case) -> None:
         case.files.write(case.top / "a", b"data", 0o750)

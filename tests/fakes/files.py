@@ -137,6 +137,23 @@ class FakeFiles:
             self._create(folder, name, self._new_folder(folder, 0o755), target)
         return self._copy(self._folder(source), self._folder(target), target, skip)
 
+    def copy_files(self, source: Path, target: Path, names: Collection[str]) -> Tally:
+        copied = []
+        for name in names:
+            self.process.breathe()
+            if self.kind(source / name) == "absent":
+                continue
+            if type(self._node(source / name, follow=False)) is Link:
+                raise error(errno.ELOOP, str(source / name))
+            file = self._file(source / name)
+            self.make_folder((target / name).parent)
+            folder, last, there = self.tree.find(str(target / name), self.who, False)
+            if there is None:
+                self._check_writable(folder, target / name)
+                self._copy_data(file, folder, last, target / name)
+                copied.append(len(file.data))
+        return Tally(len(copied), sum(copied))
+
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
         self.process.breathe()
         if type(self._node(source)) is Folder:

@@ -94,6 +94,26 @@ class RealFiles:
         with opened_folder(source) as read, opened_folder(target) as write, of_some_depth(source):
             return copy_tree(read, source, write, target, skip)
 
+    def copy_files(self, source: Path, target: Path, names: Collection[str]) -> Tally:
+        sizes = [self._copy_new(source / name, target / name) for name in names]
+        copied = [size for size in sizes if size is not None]
+        return Tally(len(copied), sum(copied))
+
+    def _copy_new(self, source: Path, target: Path) -> int | None:
+        """The size of what was copied; None if there is no source, or something in its place."""
+        try:
+            read = open_regular(source, follow=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            self.make_folder(target.parent)
+            with parent_of(target) as (folder, name):
+                return copy_contents(read, folder, name, target, 0o644)
+        except FileExistsError:
+            return None
+        finally:
+            os.close(read)
+
     def copy_file(self, source: Path, target: Path, mode: int | None = None) -> None:
         with parent_of(target) as (folder, name), _temporary(folder, name) as temporary:
             read = open_regular(source)
