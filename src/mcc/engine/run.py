@@ -72,6 +72,21 @@ class Engine:
         self._tell(Committed)
         return self.finish(plan, range(len(plan.before), len(plan.steps)))
 
+    def rehearse(self, plan: Plan) -> Outcome:
+        """Take the steps before the commit, then undo them all: "done" if both went well."""
+        begun: dict[int, Seen] = {}
+        index = 0
+        try:
+            for index, planned in enumerate(plan.before):
+                self._take(index, planned, begun)
+        except Exception as error:
+            return self._go_back(plan, index, begun, as_mcc_error(error))
+        self._best_effort(self._journal.back)
+        outcome = self.undo(plan, begun)
+        if outcome.result == "stuck":
+            return dataclasses.replace(outcome, error=StepError("not all that was rehearsed could be undone"))
+        return dataclasses.replace(outcome, result="done")
+
     def finish(self, plan: Plan, indexes: range | tuple[int, ...]) -> Outcome:
         """The steps behind the commit: only forward, an optional one may fail, nothing interrupts."""
         self._interrupts = NoInterrupts()
