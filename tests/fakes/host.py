@@ -19,6 +19,7 @@ from fakes.hooks import FakeHooks, HooksState
 from fakes.http import FakeHttp, HttpState
 from fakes.listener import RecordingListener
 from fakes.machine import FakeMachine, MachineState
+from fakes.notifier import FakeNotifier, NotifierState
 from fakes.postgres import FakePostgres, PostgresState
 from fakes.process import Killed, Process
 from fakes.rights import FakeRights
@@ -44,7 +45,7 @@ class FakeWorld:
     that fails instead. ``services`` are the units that systemd knows. The attributes hold what a
     test may set and look at: ``tree`` (limits, read-only), ``disk`` (root's hand: never ticks),
     ``time``, ``cron``, ``commands``, ``sudo``, ``units``, ``http``, ``sqlite``, ``postgres``, ``copies``,
-    ``uv``, ``hooks``, ``machine``.
+    ``uv``, ``hooks``, ``notifier``, ``machine``.
 
     >>> world = FakeWorld(kill_at=3)
     >>> world.plant({"/home/out/api/main.py": b"x", "/srv/site/": None})
@@ -78,6 +79,7 @@ class FakeWorld:
         self.copies = CopiesState()
         self.uv = UvState()
         self.hooks = HooksState()
+        self.notifier = NotifierState()
         self.machine = MachineState()
         self.disk = FakeFiles(self.tree, Process(), Who("root"), self.time)
         self.listener = RecordingListener()
@@ -209,6 +211,7 @@ class FakeWorld:
             clones=FakeClones(files, process, self.postgres),
             uv=FakeUv(self.uv, files, process),
             hooks=FakeHooks(self.hooks, files, process),
+            notifier=FakeNotifier(self.notifier, process),
             clock=FakeClock(self.time, process),
             machine=FakeMachine(self.machine, self.user, self.tree, process),
             listener=self.listener,

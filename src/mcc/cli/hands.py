@@ -21,6 +21,7 @@ from mcc.host.hooks.project import Known, RealHooks
 from mcc.host.http import RealHttp
 from mcc.host.machine import RealMachine
 from mcc.host.managers import service_manager
+from mcc.host.notify.notifier import RealNotifier
 from mcc.host.ports import Host
 from mcc.host.postgres.copies import PostgresCopies
 from mcc.host.postgres.migrator import PostgresDatabases
@@ -71,6 +72,7 @@ class RealHands:
             clones=RealClones(commands),
             uv=RealUv(commands, commands.find("uv") or "uv", self._early),
             hooks=RealHooks(commands, self._hooks),
+            notifier=RealNotifier(commands),
             clock=RealClock(),
             machine=RealMachine(),
             listener=_Words(),

@@ -36,7 +36,9 @@ def plan_rehearsal(request: Request, hands: Hands) -> Plan:
 def rehearse(request: Request, hands: Hands) -> int:
     """Do it and undo it; the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     services = request.conf.services
-    work = Work(request.site, "rehearse", request.stage.name, services, request.masker, request.build)
+    work = Work(
+        request.site, "rehearse", request.stage.name, services, request.masker, request.build, told=request.told
+    )
     return run_work(work, lambda host, run: _prepared(request, hands, host, run), hands)
 
 

@@ -16,6 +16,7 @@ from mcc.host.settings import conf_name, read_build_info, read_conf, read_config
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Conf
 from mcc.model.config import Config, Stage
+from mcc.runs.notices import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Request:
     @property
     def masker(self) -> Masker:
         return Masker(self.conf.secrets)
+
+    @property
+    def told(self) -> Told:
+        """Who is told how it ended."""
+        return Told(self.conf.notify, self.conf.secrets)
 
     @property
     def warnings(self) -> tuple[str, ...]:

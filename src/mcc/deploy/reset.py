@@ -20,6 +20,7 @@ from mcc.deploy.plan import make_plan, new_release, owned_paths
 from mcc.deploy.request import Request
 from mcc.deploy.rights import is_shared, rules_of
 from mcc.deploy.situation import Situation, look
+from mcc.deploy.slots import running
 from mcc.errors import SiteError
 from mcc.host.ports import Host
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target
@@ -51,7 +52,9 @@ def plan_reset(request: Request, hands: Hands, confirm: str | None = None) -> tu
 def reset(request: Request, hands: Hands, confirm: str | None = None) -> int:
     """Wipe and deploy; the answer is the exit code. Raises Refused, SiteLocked, Stuck before anything began."""
     conf = request.conf
-    work = Work(request.site, "reset", request.stage.name, conf.services, request.masker, request.build)
+    work = Work(
+        request.site, "reset", request.stage.name, conf.services, request.masker, request.build, told=request.told
+    )
     return run_work(work, lambda host, run: _prepared(request, hands, host, run, confirm)[1], hands)
 
 
@@ -122,7 +125,7 @@ def _refuse_closed(s: Situation, host: Host) -> None:
 
 
 def _wipe(s: Situation, host: Host, targets: tuple[Target, ...]) -> Iterator[PlannedStep]:
-    stopped = s.request.conf.services.all if s.request.conf.services.manager != "none" else ()
+    stopped = running(s)
     owner, live = s.request.conf.ownership, s.ledger.live
     if owner.mode == "sudo":
         own = Own(owned_paths(s), owner.user or "", owner.group or "")

@@ -47,4 +47,6 @@ def _plan(request: Request, hands: Hands, host: Host, run: str) -> tuple[Situati
 
 def _work(request: Request) -> Work:
     conf = request.conf
-    return Work(request.site, "deploy", request.stage.name, conf.services, request.masker, request.build)
+    return Work(
+        request.site, "deploy", request.stage.name, conf.services, request.masker, request.build, told=request.told
+    )

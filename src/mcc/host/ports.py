@@ -374,6 +374,18 @@ class Hooks(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Messages to people."""
+
+    # effects
+    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
+        """Send to all addresses at the same time, each within ``limit`` seconds; the answer is what went wrong.
+
+        ``weight`` is failure, warning or success. No part of an address is in the answer. Never raises.
+        """
+        ...
+
+
 class Clock(Protocol):
     """Time."""
 
@@ -437,6 +449,7 @@ class Host:
     clones: Clones
     uv: Uv
     hooks: Hooks
+    notifier: Notifier
     clock: Clock
     machine: Machine
     listener: Listener

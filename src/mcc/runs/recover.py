@@ -20,6 +20,7 @@ from mcc.model.release import Release
 from mcc.runs.hands import Hands, Lock, header_services
 from mcc.runs.kinds import step_kinds
 from mcc.runs.ledger import read_ledger
+from mcc.runs.notices import Notices, told_of_dead
 
 _TOOL_LIMIT = 86400.0
 """Seconds for a recovery by another mcc: each step of it has its own limit, and a project's own may be long."""
@@ -30,15 +31,25 @@ def dead_runs(files: Files, site: Site) -> list[str]:
     return unfinished(files, site)
 
 
-def recover_all(site: Site, hands: Hands, lock: Lock, reason: str, *, by_its_own_tool: bool = False) -> list[Outcome]:
+def recover_all(
+    site: Site,
+    hands: Hands,
+    lock: Lock,
+    reason: str,
+    *,
+    by_its_own_tool: bool = False,
+    notices: Notices | None = None,
+) -> list[Outcome]:
     """Bring every dead run of a site to its end. Raises Stuck if a person is needed.
 
     A run is recovered by the mcc that wrote its journal. ``by_its_own_tool``: we were started to be
-    that one, and start no other.
+    that one, and start no other. ``notices``: where it is noted of whom people have to be told.
     """
     host = hands.host(site, Services(manager="none"), lock=lock)
     outcomes = []
     for run in dead_runs(host.files, site):
+        if notices is not None:
+            notices.ended(site, run, told_of_dead(site, run, host.files))
         outcome = recover_one(site, run, hands, lock, reason, by_its_own_tool=by_its_own_tool)
         if outcome is not None:
             outcomes.append(outcome)

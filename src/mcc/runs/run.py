@@ -17,6 +17,7 @@ from mcc.model.event import RunStarted, Warned
 from mcc.runs.frozen import refuse_frozen
 from mcc.runs.hands import Hands, Lock, services_header
 from mcc.runs.ledger import read_ledger
+from mcc.runs.notices import kept_for_recovery, sending
 from mcc.runs.recover import conclude, recover_all, recover_one
 from mcc.runs.work import Prepare, Prepared, Work
 
@@ -31,15 +32,16 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
         if host.files.kind(work.site.own) != "folder":
             prepare(host, run)  # a run that cannot be leaves no folder behind
             host.files.make_folder(work.site.own)
-    with contextlib.ExitStack() as held:
+    with sending(hands) as notices, contextlib.ExitStack() as held:
         with nothing_changed():
             lock = _lock_all(work, host, run, hands, held)
             _refuse_frozen(work, host)  # somebody may have done it meanwhile
-        recover_all(work.site, hands, lock, f"it died, and the next {work.action} found it")
+        recover_all(work.site, hands, lock, f"it died, and the next {work.action} found it", notices=notices)
         with nothing_changed():
             host = hands.host(work.site, work.services, run, lock)
             prepared = prepare(host, run)
             hands.install_tool(work.site, hands.tool(work.site), host)
+        notices.ended(work.site, run, work.told)
         return _Run(work, prepared, run, hands, lock, host).guarded()
 
 
@@ -113,7 +115,7 @@ class _Run:
         self._work = work
         self._plan = prepared.plan
         self._release = prepared.release
-        self._kept = prepared.kept
+        self._kept = {**prepared.kept, **kept_for_recovery(work.told)}
         self._rehearsal = prepared.rehearsal
         self._run = run
         self._hands = hands

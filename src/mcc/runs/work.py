@@ -13,6 +13,7 @@ from mcc.model.build import BuildInfo
 from mcc.model.conf import Services
 from mcc.model.plan import Plan
 from mcc.model.release import Release
+from mcc.runs.notices import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Work:
     """Known before anything is looked at. ``action`` is the word for the reader: ``deploy``, ``backup``.
 
     ``held_too`` are other sites that nobody may change while this one is worked on; only the lock of
-    those is touched. ``although_frozen``: it may be done while somebody has frozen the site.
+    those is touched. ``although_frozen``: it may be done while somebody has frozen the site. ``told``: who
+    is told how it ended; None: whom the live release's conf names.
     """
 
     site: Site
@@ -31,6 +33,7 @@ class Work:
     build: BuildInfo | None = None
     held_too: tuple[Site, ...] = ()
     although_frozen: bool = False
+    told: Told | None = None
 
     @property
     def words(self) -> str:

@@ -13,6 +13,8 @@ from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.host.machine import RealMachine
 from mcc.model.conf import Services
+from mcc.runs.hands import Lock
+from mcc.runs.notices import Notices, sending
 from mcc.runs.recover import dead_runs, recover_all
 from mcc.runs.run import refuse_another_user
 
@@ -34,15 +36,23 @@ def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
         raise UsageError(f"{site.base} is no site of mcc: it has no .mcc folder")
     hands = RealHands(screen_for(format))
     refuse_another_user(site, hands.host(site, Services(manager="none")))
-    lock = _Inherited(lock_descriptor) if lock_descriptor is not None else hands.lock(site, _holder())
-    try:
-        if not dead_runs(RealFiles(), site):
-            print("nothing to recover")
-        reason = "it died, and was recovered by hand or after a reboot"
-        recover_all(site, hands, lock, reason, by_its_own_tool=lock_descriptor is not None)
-    finally:
-        lock.release()
+    if lock_descriptor is not None:
+        _recover(site, hands, _Inherited(lock_descriptor), None)  # who called us tells people
+        return 0
+    with sending(hands) as notices:
+        lock = hands.lock(site, _holder())
+        try:
+            _recover(site, hands, lock, notices)
+        finally:
+            lock.release()
     return 0
+
+
+def _recover(site: Site, hands: RealHands, lock: Lock, notices: Notices | None) -> None:
+    if not dead_runs(RealFiles(), site):
+        print("nothing to recover")
+    reason = "it died, and was recovered by hand or after a reboot"
+    recover_all(site, hands, lock, reason, by_its_own_tool=notices is None, notices=notices)
 
 
 def _holder() -> dict[str, object]:

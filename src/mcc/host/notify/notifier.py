@@ -1,0 +1,61 @@
+"""Sends messages, each address in a process of its own that is ended when its time is over."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
+from pathlib import Path
+
+from mcc.core.conf.notify import MAIL
+from mcc.errors import MccError
+from mcc.host.ports import Commands
+
+_SENDMAIL = "/usr/sbin/sendmail"  # cron's PATH does not lead there
+_CHILD = (sys.executable, "-P", "-m", "mcc.host.notify.child")
+
+
+class RealNotifier:
+    """The port ``Notifier``."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
+        def one(number: int, address: str) -> str:
+            try:
+                problem = self._send(address, title, text, weight, limit)
+            except (MccError, OSError, ValueError) as error:
+                problem = _words(error, limit)
+            return f"NOTIFY[{number}] ({address.partition(':')[0]}): {problem}" if problem else ""
+
+        with ThreadPoolExecutor(max_workers=8) as threads:
+            return tuple(filter(None, threads.map(one, range(1, len(addresses) + 1), addresses)))
+
+    def _send(self, address: str, title: str, text: str, weight: str, limit: float) -> str:
+        if address.startswith(MAIL):
+            return self._mail(address.removeprefix(MAIL), title, text, limit)
+        asked = json.dumps({"address": address, "title": title, "text": text, "weight": weight})
+        done = self._commands.run(_CHILD, stdin=asked.encode(), timeout=limit)
+        if done.ok:
+            return ""
+        return done.stdout.decode("utf-8", "replace").strip() or f"its process ended with exit code {done.code}"
+
+    def _mail(self, to: str, title: str, text: str, limit: float) -> str:
+        program = self._commands.find("sendmail") or _SENDMAIL
+        if not Path(program).exists():
+            return "this machine has no sendmail; install a mail server such as postfix, or use mailtos://"
+        message = EmailMessage()
+        message["To"], message["Subject"] = to, title
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        done = self._commands.run((program, "-i", "--", to), stdin=bytes(message), timeout=limit)
+        return "" if done.ok else f"sendmail ended with exit code {done.code}: {' '.join(done.tail(3))}"
+
+
+def _words(error: Exception, limit: float) -> str:
+    """Without the words of the command, which nobody can use."""
+    text = error.message if isinstance(error, MccError) else str(error)
+    return f"nothing came of it within {limit:g} s" if "did not end within" in text else text
