@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from mcc.check.scene import Scene
 from mcc.check.together import each_at_once
 from mcc.core.looks.findings import Finding, error, ok, warning
+from mcc.core.slots import template_of
 from mcc.core.smoke import smoke_urls
+from mcc.host.ports import Answer
+from mcc.runs.slots import health_of
 
 _TIMEOUT = 5.0
 _HERE = "127.0.0.1"
@@ -39,6 +42,9 @@ def _ask(scene: Scene, url: str) -> list[Finding]:
 def _port(scene: Scene) -> Iterator[Finding]:
     """The application itself, or somebody else on its port."""
     conf, port = scene.conf, scene.conf.api_port
+    if template_of(conf.services):
+        yield from _slot(scene)
+        return
     if port is None or not conf.services.names or conf.services.manager == "none":
         return
     listens = scene.host.http.tcp(_HERE, port, _TIMEOUT) == ""
@@ -49,6 +55,19 @@ def _port(scene: Scene) -> Iterator[Finding]:
         yield error("http.port-taken", f"API_PORT: {port}", message, help)
     elif active and scene.serves:
         yield from _health(scene, port, listens)
+
+
+def _slot(scene: Scene) -> Iterator[Finding]:
+    """Of two slots the live one, on its own socket."""
+    socket = health_of(scene.conf, scene.site, scene.host.files).socket
+    if socket is None or not scene.serves:
+        return
+    if scene.host.http.connections(socket) is None:
+        message = "nobody listens there, though visitors are led to it"
+        yield error("http.port", str(socket), message, "mcc deploy starts the other slot; logs/ says why this one died")
+        return
+    url = f"http://localhost{scene.conf.smoke.health_path}"
+    yield from _judge(scene, scene.host.http.get(url, min(_TIMEOUT, scene.conf.smoke.timeout), socket), str(socket))
 
 
 def _is_up(scene: Scene, name: str) -> bool:
@@ -63,7 +82,10 @@ def _health(scene: Scene, port: int, listens: bool) -> Iterator[Finding]:
         message = f"nobody listens on port {port}, though the service is up"
         yield error("http.port", f"API_PORT: {port}", message, "let the unit's command and API_PORT name the same port")
         return
-    answer = scene.host.http.get(url, min(_TIMEOUT, scene.conf.smoke.timeout))
+    yield from _judge(scene, scene.host.http.get(url, min(_TIMEOUT, scene.conf.smoke.timeout)), url)
+
+
+def _judge(scene: Scene, answer: Answer, url: str) -> Iterator[Finding]:
     if answer.status == 404:
         message = f"HEALTH_PATH {scene.conf.smoke.health_path} is not known to the application (404)"
         yield warning("http.health-path", url, message, "correct HEALTH_PATH in the conf, or add the route")

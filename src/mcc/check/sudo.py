@@ -10,6 +10,7 @@ from mcc.core.cron.look import sites_in
 from mcc.core.layout import Site
 from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.core.looks.sudo_list import Meant, joined, judge, read_list
+from mcc.core.slots import units_of
 from mcc.core.sudo import Words, required, restart, start, status, stop, way_out
 from mcc.errors import CommandFailed
 from mcc.host.ports import Host
@@ -44,7 +45,7 @@ def sudo(scene: Scene) -> Iterator[Finding]:
 
 
 def _meant(scene: Scene) -> Meant:
-    conf, units = scene.conf, set(scene.conf.services.all)
+    conf, units = scene.conf, set(units_of(scene.conf.services))
     names = [*scene.folders, *(["domains"] if conf.domains else []), "logs", "data", "data.db"]
     owned = [scene.site.base / name for name in names]
     needed = required(conf, [path for path in owned if scene.host.files.kind(path) != "absent"])
@@ -67,7 +68,7 @@ def _beside(host: Host) -> Iterator[Site]:
 def _status(scene: Scene) -> Iterator[Finding]:
     if not scene.by_systemd:
         return
-    missing = [words for unit in scene.conf.services.all if not scene.host.sudo.allows(words := status(unit))]
+    missing = [words for unit in units_of(scene.conf.services) if not scene.host.sudo.allows(words := status(unit))]
     if missing:
         message = f"{scene.user} may not ask how a service is: a failed deploy would show less of the reason"
         yield warning("sudo.status", "sudoers", message, way_out(scene.user, *missing))

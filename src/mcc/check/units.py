@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from mcc.check.scene import Scene
 from mcc.core.looks.findings import Finding, ok
 from mcc.core.looks.unit import PROPERTIES, Expected, judge, read_shown
+from mcc.core.slots import units_of
 from mcc.host.access import may
+from mcc.runs.slots import units_that_serve
 
 
 def units(scene: Scene) -> Iterator[Finding]:
@@ -15,11 +17,12 @@ def units(scene: Scene) -> Iterator[Finding]:
     services = scene.conf.services
     if not scene.by_systemd or not services.all or scene.host.commands.find("systemctl") is None:
         return
-    words = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *services.all]
+    names = units_of(services)
+    words = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *names]
     done = scene.host.commands.run(words, env={"LC_ALL": "C.UTF-8"}, timeout=30.0)
     shown = read_shown(done.stdout.decode("utf-8", "replace"))
     found, known = [], True
-    for name in services.all:
+    for name in names:
         properties = shown.get(name if "." in name else f"{name}.service", {})
         known = known and properties.get("LoadState") == "loaded"
         found += list(judge(name, properties, _expected(scene, name)))
@@ -30,13 +33,15 @@ def units(scene: Scene) -> Iterator[Finding]:
 
 def _expected(scene: Scene, name: str) -> Expected:
     user = scene.service_user
+    serving = units_that_serve(scene.conf.services, scene.site, scene.host.files)
+    idle = set(units_of(scene.conf.services)) - {*serving}
     return Expected(
         base=str(scene.site.base),
         links=scene.links,
         user=scene.conf.ownership.user,
         deployer=scene.user,
         worker=name in scene.conf.services.workers,
-        live=scene.live is not None,
+        live=scene.live is not None and name not in idle,
         variables=scene.host.files.kind(scene.site.variables) == "file",
         readable=user is None or may(scene.host.rights, user, scene.site.variables, "r"),
     )

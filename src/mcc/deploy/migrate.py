@@ -24,6 +24,7 @@ from mcc.runs.databases import SiteDatabases, site_databases
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
 from mcc.runs.run import run_id, run_work
+from mcc.runs.slots import units_that_run
 from mcc.runs.work import Prepared, Work
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.ownership import KeepOwnership, Own
@@ -157,7 +158,8 @@ def _refuse_running(request: Request, host: Host, planned: PlannedDatabases) -> 
     services = request.conf.services
     if not (request.conf.database.offline and planned.pending_targets) or services.manager == "none":
         return
-    running = [name for name in services.all if host.services.state(name).active]
+    names = units_that_run(services, request.site, host.files)
+    running = [name for name in names if host.services.state(name).active]
     if running:
         raise SiteError(
             f"MIGRATE_OFFLINE: {', '.join(running)} would go on writing while the databases are migrated",

@@ -12,6 +12,7 @@ from mcc.core.backups import root_of, set_folder
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.core.sudo import Words, stop
 from mcc.deploy.situation import Situation
+from mcc.deploy.slots import running
 from mcc.errors import Refused, SiteError
 from mcc.host.ports import Host
 from mcc.model.database import Target
@@ -35,13 +36,13 @@ def phases(s: Situation) -> tuple[MigrationPhase, ...]:
 def stop_rights(s: Situation) -> tuple[Words, ...]:
     """What must be allowed besides: a stopped unit is started by the restart that every deploy may do."""
     services = s.request.conf.services
-    return tuple(stop(unit) for unit in services.all) if stands_still(s) and services.manager == "systemd" else ()
+    return tuple(stop(unit) for unit in running(s)) if stands_still(s) and services.manager == "systemd" else ()
 
 
 def problems(s: Situation, host: Host) -> Iterator[Refused]:
     """A service that the next visitor starts again cannot stand still."""
     services = s.request.conf.services
-    for name in services.all if stands_still(s) and services.manager == "systemd" else ():
+    for name in running(s) if stands_still(s) and services.manager == "systemd" else ():
         triggers = [each for each in host.services.state(name).triggers if host.services.state(each).active]
         if triggers:
             yield SiteError(
@@ -67,24 +68,23 @@ def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
     """Cron jobs first: one of them could start what is stopped."""
     if not stands_still(s):
         return
-    conf, services = s.request.conf, s.request.conf.services
+    conf, services, names = s.request.conf, s.request.conf.services, running(s)
     if s.has_crontab:
         stay, elsewhere = lines_that_stay(conf, s.site), lines_elsewhere(conf, s.site)
         step = SuspendCron(s.site.base, stay, elsewhere, s.site.kept(s.run) / "crontab")
         yield PlannedStep("stop", "the site's cron jobs rest", step)
-    if services.all and services.manager != "none":
-        halt = StopServices(services.all, health, services.start_timeout)
-        yield PlannedStep("stop", f"stop {', '.join(services.all)}", halt)
+    if names:
+        halt = StopServices(names, health, services.start_timeout)
+        yield PlannedStep("stop", f"stop {', '.join(names)}", halt)
 
 
 def put_back_steps(s: Situation) -> Iterator[PlannedStep]:
     """Stands behind the copies and before the migrations: on the way back databases are as before."""
     if not stands_still(s) or s.resets:
         return
-    services, database = s.request.conf.services, s.request.conf.database
+    database = s.request.conf.database
     kept = set_folder(root_of(s.request.conf.backup.path, s.site.base), "before-migration", s.version)
-    stopped = services.all if services.manager != "none" else ()
-    step = RestoreOnFailure(s.pending_targets, _new_targets(s), kept, stopped, change_unseen(s), database.tracking)
+    step = RestoreOnFailure(s.pending_targets, _new_targets(s), kept, running(s), change_unseen(s), database.tracking)
     yield PlannedStep("back up", "put the copies back if the deploy fails", step)
 
 

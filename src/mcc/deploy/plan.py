@@ -10,14 +10,15 @@ from mcc.core.databases import files_of
 from mcc.core.retention import environments_to_remove, releases_to_remove, strangers_to_remove
 from mcc.core.wording import many
 from mcc.deploy import maintenance, rights
+from mcc.deploy.assets import asset_steps
 from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
 from mcc.deploy.databases import PlannedDatabases
-from mcc.deploy.going_live import cut_over_steps, health, restart_steps, smoke_steps, stable_steps
+from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.situation import Situation
-from mcc.deploy.slots import drain_steps, empty_steps, start_steps
+from mcc.deploy.slots import drain_steps, empty_steps, health_before, start_steps
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
 from mcc.model.database import SqliteDatabase, Target
@@ -39,7 +40,7 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
     before = (
         *preparing_steps(s),
         *maintenance.begin_steps(s),
-        *stop_steps(s, health(s)),
+        *stop_steps(s, health_before(s)),
         *wipe,
         *_keep_owners(s),
         *rights.database_steps(s),
@@ -62,9 +63,10 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
 
 def preparing_steps(s: Situation) -> tuple[PlannedStep, ...]:
     """What comes before anything that visitors or databases could notice."""
+    place = (*_folders(s), *_place(s), *conf_steps(s), *material_steps(s), *asset_steps(s), *adopt_steps(s))
     return (
         *keep_steps(s),
-        *around(s, "place", (*_folders(s), *_place(s), *conf_steps(s), *material_steps(s), *adopt_steps(s))),
+        *around(s, "place", place),
         *around(s, "venv", _environment(s)),
         *around(s, "probe", _probe(s)),
     )

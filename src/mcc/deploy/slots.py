@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcc.core.layout import Site
-from mcc.core.slots import LONGEST_SOCKET, other, slot_of, template_of
+from mcc.core.slots import LONGEST_SOCKET, other, template_of
 from mcc.core.smoke import smoke_urls
 from mcc.core.unit_names import SLOTS, instance_of, is_template, unit_file
 from mcc.errors import Refused, SiteError
-from mcc.host.ports import Files, Host
+from mcc.host.ports import Host
 from mcc.model.conf import Conf
 from mcc.model.plan import Phase, PlannedStep, Step
+from mcc.runs.slots import live_slot, slot_at, slot_health, units_that_run
 from mcc.steps.draining import Slot
 from mcc.steps.link import SwitchLink
 from mcc.steps.services import ServicesStable
@@ -33,13 +34,15 @@ _PATIENCE = 2.0
 class Slots:
     """``live`` is the slot that visitors reach, or empty; ``next`` the one that they will.
 
-    ``runs``: the release is up in ``next`` already, since that still drains.
+    ``runs``: the release is up in ``next`` already, since that still drains. ``up``: services that may be running,
+    by the names that their manager knows.
     """
 
     template: str
     live: str
     next: str
     runs: bool = False
+    up: tuple[str, ...] = ()
 
 
 def look_at_slots(conf: Conf, site: Site, host: Host, version: str = "") -> Slots | None:
@@ -52,18 +55,7 @@ def look_at_slots(conf: Conf, site: Site, host: Host, version: str = "") -> Slot
     slot = slot_at(site, template, following)
     link = host.files.read_link(slot.link) if host.files.kind(slot.link) == "link" else ""
     runs = bool(version and live) and Path(link).name == version and _is_well(conf, slot, host)
-    return Slots(template, live, following, runs)
-
-
-def live_slot(site: Site, files: Files) -> str:
-    """The slot that ``run/current-api.sock`` leads to; empty if there is none."""
-    link = site.current_socket
-    return slot_of(files.read_link(link)) if files.kind(link) == "link" else ""
-
-
-def slot_at(site: Site, template: str, name: str) -> Slot:
-    """The unit and the paths of one slot."""
-    return Slot(instance_of(template, name), site.slot(name), site.socket(name), site.current_socket)
+    return Slots(template, live, following, runs, units_that_run(conf.services, site, host.files))
 
 
 def _is_well(conf: Conf, slot: Slot, host: Host) -> bool:
@@ -71,11 +63,6 @@ def _is_well(conf: Conf, slot: Slot, host: Host) -> bool:
         return False
     health = slot_health(conf, slot)
     return host.http.get(f"http://localhost{health.path}", _PATIENCE, health.socket).status in (200, 404)
-
-
-def slot_health(conf: Conf, slot: Slot) -> Health:
-    """A slot is asked on its own socket."""
-    return Health(None, conf.smoke.health_path, conf.smoke.timeout, slot.socket)
 
 
 # ---- steps
@@ -126,6 +113,24 @@ def drain_steps(s: Situation) -> Iterator[PlannedStep]:
     words = (str(s.site.tool_command), "recover", "--site", str(s.site.base), "--drain", s.run)
     step = LetDrain((*words, "--drain-timeout", f"{timeout:g}"))
     yield PlannedStep("after", f"{unit} drains for at most {timeout:g} s, then stops", step, optional=True)
+
+
+def running(s: Situation) -> tuple[str, ...]:
+    """The services that have to be stopped where nothing may write: with two slots those that have a release."""
+    services = s.request.conf.services
+    if s.slots is not None:
+        return s.slots.up
+    return services.all if services.manager != "none" else ()
+
+
+def health_before(s: Situation) -> Health:
+    """What says that the web service is well again which was stopped."""
+    conf, slots = s.request.conf, s.slots
+    if slots is not None:
+        return slot_health(conf, slot_at(s.site, slots.template, slots.live)) if slots.live else Health()
+    if conf.api_port is None or not conf.services.names:
+        return Health()
+    return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
 
 
 def _next(s: Situation, slots: Slots) -> Slot:

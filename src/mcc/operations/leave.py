@@ -16,7 +16,9 @@ from mcc.core.cron.crontab import job_lines
 from mcc.core.layout import VERSION, Site
 from mcc.core.ledger import Ledger
 from mcc.core.links import inside
+from mcc.core.slots import template_of
 from mcc.core.sudo import required, way_out
+from mcc.core.unit_names import plain_name_of
 from mcc.errors import RightsError, SiteError, UsageError
 from mcc.host.ports import Files, Host
 from mcc.model.conf import Services
@@ -110,6 +112,12 @@ def _refuse(asked: Asked, live: Release, host: Host) -> None:
         raise SiteError(
             "SERVICE_MANAGER: embedded: what runs the services lies in .mcc, and a script knows nothing of it",
             help="deploy with SERVICE_MANAGER: systemd, then leave",
+        )
+    template = template_of(asked.conf.services)
+    if template:
+        raise SiteError(
+            f"{template} has two slots, and a script knows nothing of them",
+            help=f"deploy with an ordinary unit such as {plain_name_of(template)}, then leave",
         )
     missing = tuple(words for words in required(asked.conf) if not host.sudo.allows(words))
     if missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcc.core.layout import Site
@@ -12,6 +12,7 @@ from mcc.core.sudo import stop, way_out
 from mcc.host.ports import Host
 from mcc.model.conf import Conf
 from mcc.model.plan import PlannedStep
+from mcc.runs.slots import health_of, units_that_run, units_that_serve
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.waiting import Health
@@ -33,6 +34,8 @@ class Standstill:
     kept_up: tuple[str, ...]
     has_crontab: bool
     triggered: tuple[str, ...] = ()
+    well: Health = field(default_factory=Health)
+    """What the web service answers, if it runs."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -46,27 +49,22 @@ class Standstill:
         return tuple(found)
 
     @property
-    def health(self) -> Health:
-        conf = self.conf
-        if conf.api_port is None or not set(conf.services.names) & {*self.stopped, *self.kept_up}:
-            return Health()
-        return Health(conf.api_port, conf.smoke.health_path, conf.smoke.timeout)
-
-    @property
     def _aside(self) -> Path:
         return self.site.kept(self.run) / "crontab"
 
 
 def look_at_services(conf: Conf, site: Site, host: Host, run: str) -> Standstill:
     """What runs, and what of it may be stopped; nothing is changed."""
-    names = conf.services.all if conf.services.manager != "none" else ()
+    names = units_that_run(conf.services, site, host.files)
     states = {name: host.services.state(name) for name in names}
     up = [name for name in names if states[name].running]
     triggered = tuple(name for name in up if any(host.services.state(each).active for each in states[name].triggers))
     stoppable = tuple(name for name in up if name not in triggered and host.services.may_stop(name))
     others = tuple(name for name in up if name not in stoppable)
     available = host.crontab.available()
-    return Standstill(conf, site, run, host.machine.user(), stoppable, others, available, triggered)
+    web = set(units_that_serve(conf.services, site, host.files)) - set(conf.services.workers)
+    well = health_of(conf, site, host.files) if web & {*up} else Health()
+    return Standstill(conf, site, run, host.machine.user(), stoppable, others, available, triggered, well)
 
 
 def stop_steps(still: Standstill) -> Iterator[PlannedStep]:
@@ -77,10 +75,10 @@ def stop_steps(still: Standstill) -> Iterator[PlannedStep]:
         step = SuspendCron(still.site.base, stay, elsewhere, still._aside)
         yield PlannedStep("stop", "the site's cron jobs rest", step)
     if still.kept_up:
-        guard = ServicesBack(still.kept_up, still.health, services.start_timeout)
+        guard = ServicesBack(still.kept_up, still.well, services.start_timeout)
         yield PlannedStep("stop", f"{', '.join(still.kept_up)} cannot be stopped", guard)
     if still.stopped:
-        halt = StopServices(still.stopped, still.health, services.start_timeout)
+        halt = StopServices(still.stopped, still.well, services.start_timeout)
         yield PlannedStep("stop", f"stop {', '.join(still.stopped)}", halt)
 
 
@@ -88,7 +86,7 @@ def start_steps(still: Standstill) -> Iterator[PlannedStep]:
     """All that ran before runs again, and has to stay up; then the cron jobs."""
     services, names = still.conf.services, (*still.stopped, *still.kept_up)
     if names:
-        start = RestartServices(names, still.health, services.start_timeout, still.site.logs)
+        start = RestartServices(names, still.well, services.start_timeout, still.site.logs)
         yield PlannedStep("start", f"start {', '.join(names)}", start)
         stay_up = ServicesStable(names, services.stable_for, still.site.logs)
         yield PlannedStep("start", f"services stay up for {services.stable_for:g} s", stay_up)

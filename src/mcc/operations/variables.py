@@ -26,10 +26,10 @@ from mcc.model.plan import Plan, PlannedStep
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
 from mcc.runs.run import run_work
+from mcc.runs.slots import health_of, units_that_serve
 from mcc.runs.work import Prepared, Work
 from mcc.steps.services import RestartServices, ServicesBack, ServicesStable
 from mcc.steps.variables import WriteVariables, read_by_services
-from mcc.steps.waiting import Health
 
 _SHORT = 8
 
@@ -188,21 +188,21 @@ def _restart(conf: Conf, site: Site, host: Host, write: PlannedStep) -> Iterator
     services = conf.services
     if not services.all or services.manager == "none":
         raise UsageError(f"{conf.path.name} names no services that could be restarted", help="leave --restart out")
+    names = units_that_serve(services, site, host.files)
     if services.manager == "systemd":
-        _check_rights(host, services)
-    port = conf.api_port if services.names else None
-    health = Health(port, conf.smoke.health_path, conf.smoke.timeout) if port is not None else Health()
-    guard = ServicesBack(services.all, health, services.start_timeout)
+        _check_rights(host, names)
+    health = health_of(conf, site, host.files)
+    guard = ServicesBack(names, health, services.start_timeout)
     yield PlannedStep("cut-over", "remember how the services are", guard)
     yield write
-    restart = RestartServices(services.all, health, services.start_timeout, site.logs)
-    yield PlannedStep("cut-over", f"restart {', '.join(services.all)}", restart)
-    stay = ServicesStable(services.all, services.stable_for, site.logs)
+    restart = RestartServices(names, health, services.start_timeout, site.logs)
+    yield PlannedStep("cut-over", f"restart {', '.join(names)}", restart)
+    stay = ServicesStable(names, services.stable_for, site.logs)
     yield PlannedStep("smoke", f"services stay up for {services.stable_for:g} s", stay)
 
 
-def _check_rights(host: Host, services: Services) -> None:
-    missing = [words for words in map(sudo.restart, services.all) if not host.sudo.allows(words)]
+def _check_rights(host: Host, names: Sequence[str]) -> None:
+    missing = [words for words in map(sudo.restart, names) if not host.sudo.allows(words)]
     if missing:
         user = host.machine.user()
         what = "\n".join(f"  sudo {' '.join(words)}" for words in missing)
@@ -219,4 +219,3 @@ def _text(site: Site, files: Files) -> str:
         return files.read(site.variables).decode()
     except UnicodeDecodeError:
         raise SiteError(f"{site.variables} is not UTF-8", help="put it right by hand") from None
-

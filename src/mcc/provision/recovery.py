@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mcc.core.layout import Site
 from mcc.core.provisioned import UNITS, recovery_unit
+from mcc.core.slots import units_of
 from mcc.model.conf import Conf
 from mcc.provision.units.words import literal
 from mcc.provision.wanted import File
@@ -36,7 +37,7 @@ WantedBy=multi-user.target
 
 
 def _services(conf: Conf) -> tuple[str, ...]:
-    names = conf.services.all if conf.services.manager == "systemd" else ()
+    names = units_of(conf.services) if conf.services.manager == "systemd" else ()
     return tuple(name if "." in name else f"{name}.service" for name in names)
 
 

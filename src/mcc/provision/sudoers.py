@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mcc.core.layout import Site
 from mcc.core.provisioned import site_name
 from mcc.core.sudo import required, sudoers_line, useful
-from mcc.core.unit_names import SLOTS, instance_of, is_template
 from mcc.model.conf import Component, Conf
 from mcc.provision.wanted import File
 
@@ -18,7 +16,6 @@ SUDOERS = Path("/etc/sudoers.d")
 
 def sudoers_file(conf: Conf, user: str, components: Sequence[Component]) -> File | None:
     """One line a command, made from the one list of commands; None where a deploy needs no root at all."""
-    conf = _with_slots(conf)
     commands = (*required(conf, owned_paths(conf, components)), *useful(conf))
     if not commands:
         return None
@@ -29,16 +26,6 @@ def sudoers_file(conf: Conf, user: str, components: Sequence[Component]) -> File
     lines = (*head, *(sudoers_line(user, words) for words in commands))
     path = SUDOERS / f"mcc-{site_name(conf.server.base)}"
     return File(path, "\n".join(lines) + "\n", "sudoers", "visudo", 0o440)
-
-
-def _with_slots(conf: Conf) -> Conf:
-    """A template unit is never started itself: its two instances are."""
-    names = [
-        each
-        for name in conf.services.names
-        for each in ([instance_of(name, slot) for slot in SLOTS] if is_template(name) else [name])
-    ]
-    return replace(conf, services=replace(conf.services, names=tuple(dict.fromkeys(names))))
 
 
 def owned_paths(conf: Conf, components: Iterable[Component]) -> tuple[Path, ...]:

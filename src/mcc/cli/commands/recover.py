@@ -15,6 +15,7 @@ from mcc.host.machine import RealMachine
 from mcc.model.conf import Services
 from mcc.runs.hands import Lock
 from mcc.runs.notices import Notices, sending
+from mcc.runs.drain import drain_after, stop_idle
 from mcc.runs.recover import dead_runs, recover_all
 from mcc.runs.run import refuse_another_user
 
@@ -43,6 +44,7 @@ def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
         lock = hands.lock(site, _holder())
         try:
             _recover(site, hands, lock, notices)
+            _stop_idle(site, hands, lock)
         finally:
             lock.release()
     return 0
@@ -53,6 +55,21 @@ def _recover(site: Site, hands: RealHands, lock: Lock, notices: Notices | None) 
         print("nothing to recover")
     reason = "it died, and was recovered by hand or after a reboot"
     recover_all(site, hands, lock, reason, by_its_own_tool=notices is None, notices=notices)
+
+
+def run_drain(base: Path, run: str, timeout: float) -> int:
+    """Empty and stop the slot that a run took visitors from: what a deploy starts when it is over."""
+    site = Site(base.absolute())
+    hands = RealHands(screen_for("plain"))
+    drain_after(site, run, timeout, hands, {**_holder(), "what": "the end of a drained slot"})
+    return 0
+
+
+def _stop_idle(site: Site, hands: RealHands, lock: Lock) -> None:
+    """A reboot starts both slots if it came while the old one drained."""
+    unit = stop_idle(site, hands.host(site, Services(), lock=lock), Services().drain_timeout)
+    if unit:
+        print(f"{unit} is stopped: no visitor is led to it")
 
 
 def _holder() -> dict[str, object]:

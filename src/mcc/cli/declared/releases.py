@@ -75,14 +75,18 @@ def rollback(
     to: Annotated[
         str | None, typer.Option(metavar="RELEASE", help="A release (mcc releases); if not given, the one before.")
     ] = None,
+    mark_bad: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Never go back to what is live now, and say why.")
+    ] = None,
+    wait: WaitOption = 0,
     plan: PlanOption = False,
     format: RunFormat = Format.auto,
     output: OutputOption = Path(),
 ) -> None:
     """Bring a release live again that was live before, as a deploy does; databases stay as they are."""
-    from mcc.cli.commands.rollback import run_rollback
+    from mcc.cli.commands.rollback import Options, run_rollback
 
-    raise typer.Exit(run_rollback(stage, site, output, to, plan, format.value))
+    raise typer.Exit(run_rollback(stage, site, output, Options(to, mark_bad, plan, wait, format.value)))
 
 
 def freeze(
@@ -123,8 +127,12 @@ def recover(
     site: NeededSite,
     format: Annotated[Format, typer.Option(help="How to show what is done.")] = Format.auto,
     lock_descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
+    drain: Annotated[str | None, typer.Option(hidden=True)] = None,
+    drain_timeout: Annotated[float, typer.Option(hidden=True)] = 30.0,
 ) -> None:
     """Bring runs that died to their end: back before their commit, forward after it."""
-    from mcc.cli.commands.recover import run_recover
+    from mcc.cli.commands.recover import run_drain, run_recover
 
+    if drain is not None:
+        raise typer.Exit(run_drain(site, drain, drain_timeout))
     raise typer.Exit(run_recover(site, format.value, lock_descriptor))
