@@ -126,9 +126,9 @@ def _stays_inside(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Older:
-    """Files of one older release that a new one takes over, by their paths in the release's folder."""
+    """Files of one older release that a new one takes over: paths below its version ``folder``."""
 
-    release: str
+    folder: str
     files: tuple[str, ...]
     bytes: int
 
@@ -155,13 +155,13 @@ def choose(
     most_bytes: int = MOST_BYTES,
     most_files: int = MOST_FILES,
 ) -> Chosen:
-    """Files of older releases that a new one has not, within bounds; ``releases`` newest first, each with its own.
+    """Files of older releases that a new one has not, within bounds; ``releases`` (folder, own) newest first.
 
     ``taken`` are the files and links of the new release: they stay as they are, and nothing goes below them.
     """
     names = set(taken)
     room, left, left_out, chosen = most_bytes, most_files, 0, []
-    for release, own in releases:
+    for folder, own in releases:
         files = []
         for path in sorted(own):
             if not is_hashed(path) or _is_taken(path, names):
@@ -173,7 +173,7 @@ def choose(
             files.append(path)
             names.add(path)
         if files:
-            chosen.append(Older(release, tuple(files), sum(own[path] for path in files)))
+            chosen.append(Older(folder, tuple(files), sum(own[path] for path in files)))
     return Chosen(tuple(chosen), left_out)
 
 

@@ -100,6 +100,10 @@ class Site:
         """What a way back to a release needs besides its folders: scripts, site files, project files (mode 0700)."""
         return self.own / "releases" / release
 
+    def assets(self, release: str, folder: str) -> Path:
+        """Which hashed files of a front end the release brought itself, and which it took over from older ones."""
+        return self.material(release) / ".assets" / f"{folder}.json"
+
     @property
     def journals(self) -> Path:
         return self.own / "journal"

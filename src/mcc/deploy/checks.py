@@ -229,6 +229,8 @@ def _room(s: Situation, host: Host) -> Iterator[Refused]:
                 continue
             for entry in host.files.walk(s.request.output / source):
                 size, files = size + entry.size, files + 1
+    for assets in s.assets:
+        size, files = size + assets.chosen.bytes, files + assets.chosen.files
     space = host.files.space(s.site.base)
     if space.bytes < size + _ROOM:
         need, has = (size + _ROOM) / 1e6, space.bytes / 1e6
@@ -326,6 +328,8 @@ def _general(s: Situation, host: Host) -> Iterator[str]:
         yield f"{s.site.ledger}: lines {', '.join(map(str, s.ledger.bad_lines))} cannot be read and are left out"
     if conf.server.user and conf.server.user != host.machine.user():
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
+    for assets in s.assets:
+        yield from assets.warnings
     yield from _aside(s, host)
     if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"

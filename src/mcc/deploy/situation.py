@@ -24,6 +24,7 @@ from mcc.core.maintenance import Maintained
 from mcc.core.provisioned import is_ours, recovery_files
 from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
+from mcc.deploy.assets import PlannedAssets, plan_assets
 from mcc.deploy.databases import PlannedDatabases, plan_databases
 from mcc.deploy.hooks import told
 from mcc.deploy.request import Request
@@ -96,6 +97,8 @@ class Situation:
     led_to: frozenset[str] = frozenset()
     """Where links of the site lead that this run does not switch, with all folders above, from the base on."""
     slots: Slots | None = None
+    assets: tuple[PlannedAssets, ...] = ()
+    """Front ends of the output, with what they take over from older ones."""
     """Of a template unit: which slot is live, and which one is next."""
 
     @property
@@ -141,6 +144,12 @@ class Situation:
         """Those that are there and that migrations will change: what a copy is taken of."""
         planned = self.databases or self.alembic
         return planned.pending_targets if planned else ()
+
+    @property
+    def known(self) -> Ledger:
+        """The ledger, with what a script or a person has made live since."""
+        adopted = self.adoption.release
+        return self.ledger.with_live(adopted) if adopted else self.ledger
 
     @property
     def first(self) -> bool:
@@ -197,6 +206,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         situation,
         kept={**situation.kept, **hooks},
         led_to=led_to(host.files, request.site, ledger, situation.switched),
+        assets=plan_assets(request, host.files, components, situation.known, has_python(request, host.files)),
     )
 
 

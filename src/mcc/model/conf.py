@@ -239,6 +239,7 @@ class Conf:
     environment: Environment = Environment()
     services: Services = Services()
     api_port: int | None = None
+    keep_assets: bool = True
     protected: bool = False
     domains: tuple[str, ...] = ()
     clone_domains: tuple[tuple[str, str], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcc.engine.codec import Kinds, kinds_of
 from mcc.steps.adopt import ExchangeEnvironment, KeepCron, UseAdopted
 from mcc.steps.alembic import FurnishRoom, RunAlembic
+from mcc.steps.assets import KeepAssets
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.backup_keep import PromoteSet, PruneSets
 from mcc.steps.clone import CopySource, FetchSources, PutClone
@@ -23,7 +24,7 @@ from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.offline import ResumeCron, StopServices, SuspendCron
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
-from mcc.steps.record import Prune, RecordLive, RemoveFiles, TellDatabases
+from mcc.steps.record import MarkBad, Prune, RecordLive, RemoveFiles, TellDatabases
 from mcc.steps.record_migrations import RecordMigrations
 from mcc.steps.restore import PutBack, RestoreOnFailure, VerifyCopies
 from mcc.steps.rights import ShareFiles, ShareFolders, TakeLogs
@@ -37,7 +38,7 @@ from mcc.steps.wipe import EmptyDatabase, LetGo, WipeFiles
 def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
-        BackUpDatabases, PromoteSet, PruneSets,
+        BackUpDatabases, KeepAssets, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
         ExchangeEnvironment, KeepCron, KeepMaterial, TellDatabases, UseAdopted,
@@ -47,8 +48,9 @@ def step_kinds() -> Kinds:
         EmptyDatabase, LetGo, WipeFiles,
         EmptySlot, LetDrain, StartSlot,
         ShareFiles, ShareFolders, ShareVariables, TakeLogs,
-        BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders, MigrateDatabases, Own,
-        PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles, RemoveLeftovers, ReplaceFiles,
+        BuildEnvironment, CompileRelease, InstallCron, KeepConf, KeepOwnership, MakeFolders,
+        MarkBad, MigrateDatabases, Own, PlaceComponent, ProbeModule, Prune, RecordLive, RecordMigrations, RemoveFiles,
+        RemoveLeftovers, ReplaceFiles,
         RestartServices, ResumeCron, ServicesBack, ServicesStable, SmokeTest, StopServices, SuspendCron, SwitchLink,
         WriteVariables,
     )  # fmt: skip

@@ -122,6 +122,10 @@ class ConfFile(BaseModel):
         json_schema_extra=f.or_names,
     )
 
+    KEEP_ASSETS: f.Flag = Field(
+        True, description="A new front end takes over files of older ones that have a hash in their names."
+    )
+
     # environment
     UV_SYNC_ARGS: f.Words = Field(default_factory=list, description="Further arguments of uv sync --frozen.")
     PROBE: f.Module | None = Field(

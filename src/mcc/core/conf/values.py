@@ -59,6 +59,7 @@ def _conf(given: Given, path: Path) -> m.Conf:
         environment=m.Environment(tuple(file.UV_SYNC_ARGS), file.PROBE),
         services=_services(file, base),
         api_port=file.API_PORT,
+        keep_assets=file.KEEP_ASSETS,
         protected=file.PROTECTED,
         domains=tuple([file.DOMAIN] if file.DOMAIN else file.DOMAINS),
         clone_domains=tuple(file.CLONE_DOMAINS.items()),
