@@ -13,9 +13,9 @@ from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.host.machine import RealMachine
 from mcc.model.conf import Services
+from mcc.runs.drain import drain_after, stop_idle
 from mcc.runs.hands import Lock
 from mcc.runs.notices import Notices, sending
-from mcc.runs.drain import drain_after, stop_idle
 from mcc.runs.recover import dead_runs, recover_all
 from mcc.runs.run import refuse_another_user
 
