@@ -69,9 +69,7 @@ def test_deploys_resets_and_leaving_are_refused_and_nothing_is_touched() -> None
 
 def test_a_refused_deploy_leaves_a_dead_run_as_it_lies() -> None:
     scene = scenes.second()
-    died = scene.fork(kill_at=60)
-    with pytest.raises(BaseException, match=""):
-        died.deploy()
+    died = dead(scene, Scene.deploy, 60)
     died.world.revive()
     freeze_it(died.world)
     journals = died.journals()
@@ -119,7 +117,7 @@ def test_it_is_deployed_again_when_it_is_not_frozen_any_more() -> None:
 
 def test_a_second_freeze_does_not_lose_the_first_reason() -> None:
     scene = frozen_scene()
-    with pytest.raises(SiteError, match="frozen already, by deploy since .*: the audit goes on"):
+    with pytest.raises(SiteError, match=r"frozen already, by deploy since .*: the audit goes on"):
         freeze(SITE, "mine", scene.world.host())
     found = frozen(SITE, scene.world.disk)
     assert found is not None
@@ -164,24 +162,28 @@ class _Root:
         return "root"
 
 
-@pytest.mark.parametrize("freezes", [True, False])
-def test_killed_at_any_effect_it_is_frozen_or_not(freezes: bool) -> None:
-    scene = scenes.second() if freezes else frozen_scene()
-    act = freeze_it if freezes else (lambda world: unfreeze(SITE, world.host()))
-    before = scene.world.snapshot(BASE)
+def _freeze(scene: Scene) -> object:
+    return freeze(SITE, "the audit goes on", scene.world.host())
+
+
+def _unfreeze(scene: Scene) -> object:
+    return unfreeze(SITE, scene.world.host())
+
+
+@pytest.mark.parametrize("act", [_freeze, _unfreeze])
+def test_killed_at_any_effect_or_cut_off_it_is_frozen_with_its_reason_or_not(act: Callable[[Scene], object]) -> None:
+    scene = scenes.second() if act is _freeze else frozen_scene()
     done = scene.fork()
-    act(done.world)
-    after, effects = done.world.snapshot(BASE), done.world.process.ticks
-    for at in range(1, max(effects, 2)):
-        try:
-            died = dead(scene, lambda one: act(one.world), at)
-        except BaseException:  # pytest.raises: fewer effects than that
-            break
-        died.world.revive()
-        kinds = {path: what for path, what in died.world.snapshot(BASE).items()}
-        assert kinds in (before, after) or set(kinds) in (set(before), set(after)), at
-        for cut in (False, True):
-            if cut:
-                died.world.power_cut(at)
-            found = frozen(SITE, died.world.disk)
+    act(done)
+    assert done.world.process.ticks > 0
+    for at in range(1, done.world.process.ticks + 1):
+        died = dead(scene, act, at)
+        cut = died.fork()
+        cut.world.power_cut(at)
+        for each in (died, cut):
+            each.world.revive()
+            found = frozen(SITE, each.world.disk)
             assert found is None or found.reason == "the audit goes on", at
+            unfreeze(SITE, each.world.host())
+            assert each.deploy() == 0, at
+            assert each.temporaries() == [], at

@@ -16,7 +16,8 @@ from fakes.host import Killed
 from fakes.scenes import BASE, Scene
 from fakes.scripted import SERVICE_USER, state_of
 from mcc.core.layout import Site
-from mcc.deploy.rollback import RollbackRequest, choose, rollback
+from mcc.deploy.rollback import rollback
+from mcc.deploy.way_back import RollbackRequest, choose
 from mcc.errors import SiteError, UsageError
 from mcc.model.conf import CronJob
 from mcc.operations.leave import leave, plan_leave, put_aside, was_left

@@ -16,7 +16,8 @@ from fakes.hands import FakeHands
 from fakes.scenes import BASE, OUT, Scene, rich_files
 from fakes.scripted import SCRIPTED, state_of
 from mcc.core.layout import Site
-from mcc.deploy.rollback import RollbackRequest, choose, plan_rollback, rollback
+from mcc.deploy.rollback import plan_rollback, rollback
+from mcc.deploy.way_back import RollbackRequest, bad_reason, choose, what_is_left
 from mcc.errors import SiteError, UsageError
 from mcc.host.environments import is_whole
 from mcc.model.conf import CronJob
@@ -30,16 +31,19 @@ class BackScene(Scene):
     """A machine right before a rollback."""
 
     to: str | None = None
+    bad: str | None = None
 
     def fork(self, kill_at: int | None = None, fail_at: int | None = None) -> BackScene:
-        return BackScene(self.world.fork(kill_at, fail_at), self.conf, self.keep, self.to)
+        return BackScene(self.world.fork(kill_at, fail_at), self.conf, self.keep, self.to, self.bad)
 
     @property
     def back(self) -> RollbackRequest:
         """Confs are files of this machine in real life, and are given here."""
-        release = choose(self.world.host().files, SITE, self.ledger, self.to)
+        files = self.world.host().files
+        release = choose(files, SITE, self.ledger, self.to)
         conf = dataclasses.replace(self.conf, path=SITE.conf(release.name))
-        return RollbackRequest(SITE, release, conf, self.to)
+        leaving = what_is_left(files, SITE, self.ledger, release, self.bad)
+        return RollbackRequest(SITE, release, conf, self.to, (), leaving, self.bad)
 
     def go_back(self, hands: FakeHands | None = None) -> int:
         return rollback(self.back, hands or FakeHands(self.world))
@@ -83,6 +87,26 @@ def a_real_environment() -> BackScene:
     return of(scene)
 
 
+def a_bad_one() -> BackScene:
+    scene = two_releases()
+    scene.bad = "it loses orders"
+    return scene
+
+
+def a_bad_one_by_a_script() -> BackScene:
+    scene = in_turns()
+    scene.bad = "it loses orders"
+    return scene
+
+
+def its_environment_is_gone() -> BackScene:
+    scene = two_releases()
+    (good,) = [release for release in scene.ledger.releases if release.state == "good"]
+    scene.world.disk.remove_tree(SITE.environments / str(good.environment))
+    scene.world.revive()
+    return scene
+
+
 def the_old_one_fails() -> BackScene:
     """What was good once does not answer any more."""
     scene = two_releases()
@@ -96,6 +120,9 @@ CASES: Mapping[str, tuple[Callable[[], BackScene], int]] = {
     "to the adopted": (to_the_adopted, 0),
     "in turns": (in_turns, 0),
     "a real environment": (a_real_environment, 0),
+    "a bad one": (a_bad_one, 0),
+    "a bad one by a script": (a_bad_one_by_a_script, 0),
+    "its environment is gone": (its_environment_is_gone, 0),
     "the old one fails": (the_old_one_fails, 1),
 }
 
@@ -125,6 +152,8 @@ class Case:
         assert scene.world.orphans() == [], where
         assert scene.journals() == [], where
         assert scene.databases() == self.scene.databases(), where
+        marks = [release.name for release in scene.ledger.releases if release.bad]
+        assert bool(marks) == bool(scene.bad and not self.after.difference(now)), where
 
 
 @functools.cache
@@ -208,7 +237,7 @@ def test_a_changed_environment_is_not_used_again_another_is_built_from_the_relea
     disk = one.done.world.disk
     assert is_whole(disk, SITE.environments / str(live.environment))
     assert disk.read_link(BASE / "api" / second / ".venv") == f"../../venvs/{live.environment}"
-    assert "is not used again: another one is built from its uv.lock" in one.said
+    assert "was changed since it was built: it is built anew, from the uv.lock" in one.said
     assert "vrs-2026-02-27T150500 is live and not by mcc: it is adopted" in one.said
     adopted = one.done.ledger.get("vrs-2026-02-27T150500")
     assert adopted is not None
@@ -367,6 +396,95 @@ def test_a_version_that_somebody_linked_by_hand_has_the_jobs_of_the_block() -> N
     back = of(scene, scripted.OLDER)
     assert back.go_back() == 0
     assert back.world.cron.text.count(b"./backup.sh") == 1
+
+
+def test_a_release_that_is_marked_bad_says_why_and_by_whom_and_is_never_gone_back_to() -> None:
+    scene = a_bad_one()
+    assert scene.go_back() == 0
+    first, second = scene.ledger.order
+    bad = scene.ledger.get(second)
+    assert bad is not None
+    assert (bad.state, bad.bad, bad.bad_by, bad.bad_at[:10]) == ("bad", "it loses orders", "deploy", "2026-02-27")
+    assert scene.live == first
+    scene.to, scene.bad = second, None
+    with pytest.raises(SiteError, match=f"no way back to {second}: it was marked bad by deploy: it loses orders"):
+        scene.go_back()
+
+
+def test_a_later_rollback_passes_a_bad_release_by() -> None:
+    scene = a_bad_one()
+    assert scene.go_back() == 0
+    first, second = scene.ledger.order
+    scene.bring(rich_files(3, ("001_one", "002_two", "003_three")))
+    scene.world.time.pass_by(60)
+    assert scene.deploy() == 0
+    scene.world.time.pass_by(60)
+    scene.bad = None
+    assert scene.go_back() == 0
+    assert (scene.live, scene.ledger.get(second).state) == (first, "bad")  # type: ignore[union-attr]
+
+
+def test_a_bad_release_that_somebody_links_by_hand_stays_bad() -> None:
+    scene = a_bad_one()
+    assert scene.go_back() == 0
+    first, second = scene.ledger.order
+    for name in ("api", "ui"):
+        scene.world.disk.link(BASE / f"current-{name}", f"{name}/{second}")
+    scene.world.time.pass_by(60)
+    scene.to, scene.bad = first, None
+    assert scene.go_back() == 0
+    assert (scene.live, scene.ledger.get(second).state) == (first, "bad")  # type: ignore[union-attr]
+
+
+def test_a_rollback_that_fails_marks_nothing() -> None:
+    scene = the_old_one_fails()
+    scene.bad = "it loses orders"
+    assert scene.go_back() == 1
+    assert [release.bad for release in scene.ledger.releases] == ["", ""]
+
+
+def test_a_release_cannot_be_left_as_bad_and_come_live() -> None:
+    scene = two_releases()
+    first, second = scene.ledger.order
+    scene.world.disk.link(BASE / "current-ui", f"ui/{first}")
+    scene.to, scene.bad = second, "it loses orders"
+    with pytest.raises(UsageError, match=f"{second} is live: --mark-bad marks what is left"):
+        scene.go_back()
+
+
+def test_what_came_live_meanwhile_is_not_marked_instead() -> None:
+    scene = a_bad_one()
+    asked = scene.back
+    assert asked.leaving == scene.ledger.order[1]
+    other = dataclasses.replace(asked, leaving="vrs-2026-02-27T160000")
+    with pytest.raises(SiteError, match=r"another run was faster: vrs-.* was to be marked bad"):
+        rollback(other, FakeHands(scene.world))
+
+
+@pytest.mark.parametrize("reason", ["", " \n ", "x" * 501])
+def test_a_mark_needs_a_reason_of_one_line(reason: str) -> None:
+    with pytest.raises(UsageError, match="reason"):
+        bad_reason(reason)
+    assert bad_reason("it\nloses\x1b orders") == "it loses orders"
+
+
+def test_secrets_of_the_conf_are_masked_in_a_mark() -> None:
+    scene = two_releases()
+    scene.conf = dataclasses.replace(scene.conf, secrets=frozenset({"hunter2000"}))
+    scene.bad = "anyone can log in by hunter2000"
+    assert scene.go_back() == 0
+    assert b"hunter2000" not in scene.world.disk.read(SITE.ledger)
+    assert b"anyone can log in by" in scene.world.disk.read(SITE.ledger)
+
+
+def test_an_environment_that_is_gone_is_built_anew_and_said_before() -> None:
+    one = case("its environment is gone")
+    live = one.done.ledger.live
+    assert live is not None
+    assert is_whole(one.done.world.disk, SITE.environments / str(live.environment))
+    assert f"of {live.name} is gone: it is built anew, from the uv.lock" in one.said
+    planned = plan_rollback(one.scene.fork().back, FakeHands(one.scene.fork().world))
+    assert any("is gone: it is built anew" in text for text in planned.warnings)
 
 
 def test_a_plan_changes_nothing() -> None:

@@ -14,7 +14,8 @@ from fakes.host import Killed
 from fakes.scenes import BASE, OUT, Scene, rich_files
 from fakes.scripted import state_of
 from mcc.core.layout import Site
-from mcc.deploy.rollback import RollbackRequest, choose, plan_rollback, rollback
+from mcc.deploy.rollback import plan_rollback, rollback
+from mcc.deploy.way_back import RollbackRequest, choose
 from mcc.errors import Refused
 from mcc.operations.leave import leave
 from mcc.operations.site import Asked

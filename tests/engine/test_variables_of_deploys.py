@@ -14,7 +14,8 @@ from fakes.scenes import BASE, Scene, State
 from mcc.core.layout import Site
 from mcc.core.ownership import variables_acl
 from mcc.core.provisioned import marker, start_program
-from mcc.deploy.rollback import RollbackRequest, choose, rollback
+from mcc.deploy.rollback import rollback
+from mcc.deploy.way_back import RollbackRequest, choose
 from mcc.deploy.run import plan_deploy
 from mcc.model.conf import Ownership
 

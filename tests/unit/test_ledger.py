@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcc.core import ledger as ledgers
-from mcc.core.retention import strangers_to_remove
+from mcc.core.retention import releases_to_remove, strangers_to_remove
 from mcc.model.release import Release
 
 A, B, C, D = (f"vrs-2026-02-27T1{number}0000" for number in range(4))
@@ -59,3 +59,45 @@ def test_folders_of_a_script_go_by_name_as_the_script_would_have_it() -> None:
     assert strangers_to_remove(strangers, ledger, 3) == (f"api/{A}", f"ui/{A}")
     assert strangers_to_remove(strangers, ledger, 2) == strangers
     assert strangers_to_remove(strangers, ledger, 4) == ()
+
+
+def bad(name: str, reason: str = "it loses orders") -> bytes:
+    return ledgers.bad_line(name, reason, "ann", "2026-02-27T15:00:00+00:00", "run")
+
+
+def test_a_bad_release_is_bad_when_another_is_live_and_is_never_the_one_before() -> None:
+    marked_while_live = ledgers.read(live(A) + live(B) + bad(B))
+    assert (marked_while_live.live, marked_while_live.get(B)) == (marked_while_live.get(B),) * 2
+    ledger = ledgers.read(live(A) + live(B) + bad(B) + live(C))
+    found, before = ledger.get(B), ledger.before(C)
+    assert found is not None
+    assert (found.state, found.bad) == ("bad", "it loses orders")
+    assert (found.bad_by, found.bad_at) == ("ann", "2026-02-27T15:00:00+00:00")
+    assert before is not None
+    assert before.name == A
+    assert ledgers.read(live(A) + live(B) + live(A) + bad(B)).get(B).state == "bad"  # type: ignore[union-attr]
+
+
+def test_a_mark_stays_whoever_makes_the_release_live_again() -> None:
+    text = live(A) + live(B) + live(A) + bad(B) + live(B)
+    assert ledgers.read(text).live.bad == "it loses orders"  # type: ignore[union-attr]
+    assert ledgers.read(text + live(A)).get(B).state == "bad"  # type: ignore[union-attr]
+    again = ledgers.read(live(A) + bad(A) + live(B)).with_live(release(A)).with_live(release(C))
+    assert again.get(A).state == "bad"  # type: ignore[union-attr]
+
+
+def test_a_mark_of_an_unknown_release_and_one_on_a_pruned_one_change_no_state() -> None:
+    assert ledgers.read(bad(D)).releases == ()
+    pruned = ledgers.read(live(A) + live(B) + ledgers.pruned_line([A], "", "run") + bad(A))
+    assert pruned.get(A).state == "pruned"  # type: ignore[union-attr]
+    assert not pruned.bad_lines
+
+
+def test_bad_releases_push_no_good_one_out_and_go_with_those_that_are_as_old() -> None:
+    text = live(A) + live(B) + bad(B) + live(C) + live(D)
+    ledger = ledgers.read(text)
+    assert releases_to_remove(ledger, 3) == ()
+    assert [one.name for one in releases_to_remove(ledger, 2)] == [A, B]
+    assert [one.name for one in releases_to_remove(ledger, 1)] == [A, B, C]
+    newest = ledgers.read(live(A) + live(B) + live(A) + bad(B))
+    assert releases_to_remove(newest, 1) == (), "it was made after the oldest that is kept"

@@ -48,18 +48,18 @@ class Ledger:
         return self.order[self.order.index(name) + 1 :] if name in self.order else ()
 
     def standing(self) -> tuple[Release, ...]:
-        """Live and good releases, newest commit last."""
-        return tuple(release for release in self.releases if release.state in ("live", "good"))
+        """Releases that were live and are still on disk, bad ones too, newest commit last."""
+        return tuple(release for release in self.releases if release.state in ("live", "good", "bad"))
 
     def with_live(self, release: Release) -> Ledger:
         """What the ledger will say when ``release`` is live."""
         others = (
-            dataclasses.replace(other, state="good") if other.state == "live" else other
+            _not_live(other) if other.state == "live" else other
             for other in self.releases
             if other.name != release.name
         )
         order = _placed(self.order, release.name, release.origin)
-        releases = (*others, dataclasses.replace(release, state="live"))
+        releases = (*others, _still_bad(dataclasses.replace(release, state="live"), self.get(release.name)))
         return dataclasses.replace(self, releases=releases, order=order)
 
 
@@ -113,6 +113,11 @@ def pruned_line(names: Iterable[str], at: str, run: str) -> bytes:
     return _line({"event": "pruned", "releases": list(names), "at": at, "run": run})
 
 
+def bad_line(name: str, reason: str, by: str, at: str, run: str) -> bytes:
+    """The line that says that nobody wants a release back."""
+    return _line({"event": "bad", "name": name, "reason": reason, "by": by, "at": at, "run": run})
+
+
 def left_line(at: str, run: str) -> bytes:
     """The line that says that the site went back to the script: nothing of mcc's is live any more."""
     return _line({"event": "left", "at": at, "run": run})
@@ -132,11 +137,14 @@ def _apply(releases: dict[str, Release], data: dict[str, Any]) -> None:
     if event == "left":
         _nothing_live(releases)
         return
+    if event == "bad":
+        _mark(releases, data)
+        return
     release = release_from(data, "live" if event == "live" else "failed")
     if event == "live":
         _nothing_live(releases)
-        releases.pop(release.name, None)  # the newest commit stands last
-        releases[release.name] = release
+        known = releases.pop(release.name, None)  # the newest commit stands last
+        releases[release.name] = _still_bad(release, known)
     elif event == "failed":
         releases.setdefault(release.name, release)
 
@@ -144,7 +152,28 @@ def _apply(releases: dict[str, Release], data: dict[str, Any]) -> None:
 def _nothing_live(releases: dict[str, Release]) -> None:
     for name, release in releases.items():
         if release.state == "live":
-            releases[name] = dataclasses.replace(release, state="good")
+            releases[name] = _not_live(release)
+
+
+def _not_live(release: Release) -> Release:
+    return dataclasses.replace(release, state="bad" if release.bad else "good")
+
+
+def _still_bad(release: Release, known: Release | None) -> Release:
+    """Whoever makes a bad release live all the same, by hand, does not make it a good one."""
+    if known is None or not known.bad:
+        return release
+    return dataclasses.replace(release, bad=known.bad, bad_by=known.bad_by, bad_at=known.bad_at)
+
+
+def _mark(releases: dict[str, Release], data: Mapping[str, Any]) -> None:
+    release = releases.get(data["name"])
+    if release is None:
+        return
+    marked = dataclasses.replace(
+        release, bad=data["reason"] or "no reason was given", bad_by=data.get("by", ""), bad_at=data.get("at", "")
+    )
+    releases[release.name] = dataclasses.replace(marked, state="bad") if release.state == "good" else marked
 
 
 def release_data(release: Release) -> dict[str, Any]:

@@ -11,12 +11,19 @@ from mcc.model.release import Release
 def releases_to_remove(ledger: Ledger, keep: int) -> tuple[Release, ...]:
     """Good releases beyond the newest ``keep``, the live one included in the count.
 
-    Failed releases are not counted: their folders went when they failed. The live release is
-    never in the answer, whatever ``keep`` says.
+    Failed releases are not counted: their folders went when they failed. Nor are those that were marked bad; they
+    go with the good ones that are as old. The live release is never in the answer, whatever ``keep`` says.
     """
-    standing = ledger.standing()
-    kept = set(standing[-max(1, keep) :])
-    return tuple(release for release in standing if release not in kept and release.state != "live")
+    kept = [release for release in ledger.standing() if release.state != "bad"][-max(1, keep) :]
+    place = {name: number for number, name in enumerate(ledger.order)}
+    oldest = min((place.get(release.name, 0) for release in kept), default=len(place))
+    return tuple(
+        release
+        for release in ledger.standing()
+        if release not in kept
+        and release.state != "live"
+        and (release.state != "bad" or place.get(release.name, 0) < oldest)
+    )
 
 
 def strangers_to_remove(strangers: Collection[str], ledger: Ledger, keep: int) -> tuple[str, ...]:

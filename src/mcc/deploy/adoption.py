@@ -75,7 +75,7 @@ def look_for_adoption(
     name = PurePosixPath(folders[0]).name
     known = ledger.get(name)
     if known is not None:
-        same = known.state in ("good", "live") and set(links.items()) <= set(known.links)
+        same = known.state in ("good", "bad", "live") and set(links.items()) <= set(known.links)
         return Adoption(known if same else None, same, aside, others)
     environment, print_ = _environment(files, site, aside, exchanges)
     release = Release(

@@ -8,14 +8,8 @@ from __future__ import annotations
 import dataclasses
 import os.path
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 
-from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
-from mcc.core.masking import Masker
-from mcc.core.nearest import did_you_mean
 from mcc.core.sudo import required
 from mcc.deploy.adoption import PROJECT, look_for_adoption
 from mcc.deploy.ahead import Ahead, databases_ahead
@@ -33,111 +27,27 @@ from mcc.deploy.situation import (
     shares_variables,
 )
 from mcc.deploy.slots import drain_steps, look_at_slots, start_steps, switch_steps
-from mcc.errors import SiteError, UsageError
-from mcc.host.files import RealFiles
+from mcc.deploy.way_back import RollbackRequest, choose, components_of, what_is_left
+from mcc.errors import SiteError
 from mcc.host.ports import Files, Host
-from mcc.host.settings import read_conf
 from mcc.model.build import BuildInfo
-from mcc.model.conf import Component, Conf
+from mcc.model.conf import Conf
 from mcc.model.config import Stage
 from mcc.model.plan import Plan, PlannedStep
 from mcc.model.release import Release
 from mcc.runs.adopted_jobs import adopted_jobs
-from mcc.runs.changes import is_as_recorded, look_for_changes
+from mcc.runs.changes import look_for_changes
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
 from mcc.runs.recover import dead_runs
 from mcc.runs.run import nothing_changed, run_id, run_work
-from mcc.runs.standing import environment_stands, has_project, obstacle, obstacles
+from mcc.runs.standing import environment_stands, has_project
 from mcc.runs.work import Prepared, Work
 from mcc.steps.adopt import UseAdopted
 from mcc.steps.environment import BuildEnvironment
 from mcc.steps.link import SwitchLink
-from mcc.steps.record import RecordLive, TellDatabases
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackRequest:
-    """``release`` is what is gone back to; ``conf`` what it was deployed with. ``wanted`` was named by a person."""
-
-    site: Site
-    release: Release
-    conf: Conf
-    wanted: str | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def masker(self) -> Masker:
-        return Masker(self.conf.secrets)
-
-
-def read_rollback(base: Path, wanted: str | None) -> RollbackRequest:
-    """The release that is asked for, with its conf. Raises Refused."""
-    site, files = Site(base.absolute()), RealFiles()
-    ledger = read_ledger(files, site)
-    release = choose(files, site, ledger, wanted)
-    path = site.conf(release.name)
-    warnings: tuple[str, ...] = ()
-    if files.kind(path) != "file" and ledger.live is not None:
-        path = site.conf(ledger.live.name)
-        words = f"{release.name} was deployed by an older mcc, which kept no conf: that of {ledger.live.name} counts"
-        warnings = (words,)
-    if files.kind(path) != "file":
-        raise SiteError(f"{path} is missing: an older mcc deployed this release", help="deploy it again")
-    conf = read_conf(path.parent, path.name)
-    if conf.server.base != site.base:
-        raise SiteError(f"{path} is the conf of another site: REMOTE_BASE is {conf.server.base}")
-    return RollbackRequest(site, release, conf, wanted, (*warnings, *conf.warnings))
-
-
-def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None) -> Release:
-    """The release before what is live, or the one of that name. Raises Refused with those that there are."""
-    ledger = with_what_is_live(files, site, ledger)
-    live = ledger.live
-    if live is None:
-        raise UsageError(f"nothing that mcc knows is live at {site.base}", help="is that the site's REMOTE_BASE?")
-    release = ledger.before(live.name) if wanted is None else ledger.get(wanted)
-    if release is None and wanted is None:
-        raise UsageError(f"nothing that is kept was live before {live.name}", help=_possible(files, site, ledger))
-    if release is None:
-        hints = [did_you_mean(str(wanted), list(ledger.order)), _possible(files, site, ledger)]
-        raise UsageError(f"there is no release {wanted!r}", help="; ".join(filter(None, hints)))
-    altered = release.state == "live" and not is_as_recorded(files, site, release)
-    problem = obstacle(files, site, dataclasses.replace(release, state="good") if altered else release)
-    if problem:
-        raise SiteError(f"there is no way back to {release.name}: {problem}", help=_possible(files, site, ledger))
-    return release
-
-
-def _possible(files: Files, site: Site, ledger: Ledger) -> str:
-    found = [name for name, problem in obstacles(files, site, ledger.standing()).items() if not problem]
-    return f"there is a way back to: {', '.join(found)}" if found else "there is none that can be gone back to"
-
-
-def with_what_is_live(files: Files, site: Site, ledger: Ledger) -> Ledger:
-    """The ledger, with what a script or a person has made live since."""
-    live = ledger.live
-    if live is None:
-        return ledger
-    components = components_of(files, site, live)
-    adopted = look_for_adoption(files, site, ledger, components, (), _NEVER, "", live.stage).release
-    return ledger.with_live(adopted) if adopted else ledger
-
-
-def components_of(files: Files, site: Site, release: Release) -> tuple[Component, ...]:
-    """The components that a release has, by its folders and links; they have no sources."""
-    found = []
-    for folder in map(PurePosixPath, release.folders):
-        targets = ((link, PurePosixPath(target)) for link, target in release.links)
-        links = tuple((link, str(path.relative_to(folder))) for link, path in targets if path.is_relative_to(folder))
-        has_environment = files.kind(site.base / folder / ".venv") == "link"
-        adopted = release.origin == "adopted" and folder == PurePosixPath(release.folders[0])
-        name = str(folder.parent)
-        found.append(Component(name, name, (), links, has_environment or adopted))
-    return tuple(found)
+from mcc.steps.record import MarkBad, RecordLive, TellDatabases
 
 
 def plan_rollback(request: RollbackRequest, hands: Hands) -> Plan:
@@ -166,15 +76,29 @@ def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
     if release.name != request.release.name:
         words = f"another run was faster: the release before is {release.name} now"
         raise SiteError(words, help="look, then try again")
+    leaving = what_is_left(host.files, request.site, ledger, release, request.bad)
+    if request.bad is not None and leaving != request.leaving:
+        words = f"another run was faster: {leaving} is live now, and {request.leaving} was to be marked bad"
+        raise SiteError(words, help="look, then try again")
     s, missing = _situation(request, release, ledger, host, run)
     refuse(back_problems(s, host))
     check_rights(required(s.request.conf), host)
     ahead = _ahead(s, release, host)
+    marks = tuple(_marks(s, request, leaving))
     warnings = (*request.warnings, *missing, *_warnings(s, ledger, host), *ahead.warnings)
-    return Prepared(_plan(s, release, ahead, warnings), _live_again(s, release))
+    return Prepared(_plan(s, release, ahead, marks, warnings), _live_again(s, release))
 
 
-def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...]) -> Plan:
+def _marks(s: Situation, request: RollbackRequest, leaving: str) -> Iterator[PlannedStep]:
+    if request.bad is not None:
+        reason = request.masker.mask(request.bad)
+        step = MarkBad(s.site.ledger, leaving, reason, s.by, s.run)
+        yield PlannedStep("record", f"{leaving} is bad: {reason}", step)
+
+
+def _plan(
+    s: Situation, release: Release, ahead: Ahead, marks: tuple[PlannedStep, ...], warnings: tuple[str, ...]
+) -> Plan:  # fmt: skip
     before = (
         *(switch_steps(s) if s.slots and s.slots.runs else ()),  # its old slot still drains: visitors first
         *adopt_steps(s),
@@ -190,6 +114,7 @@ def _plan(s: Situation, release: Release, ahead: Ahead, warnings: tuple[str, ...
     after = (
         *adopted_record(s),
         PlannedStep("record", f"{release.name} is live", RecordLive(s.site.ledger, _live_again(s, release))),
+        *marks,
         *drain_steps(s),
         PlannedStep("record", title, TellDatabases(ahead.words, ahead.todo), optional=True),
     )
@@ -306,12 +231,23 @@ def _ahead(s: Situation, release: Release, host: Host) -> Ahead:
     return databases_ahead(s.request, s.release_folder(component), release.name, ledger, host, s.run)
 
 
+def _rebuilt(s: Situation, release: Release, host: Host) -> Iterator[str]:
+    """What becomes of an environment that is gone, or that somebody has changed."""
+    planned = s.environment
+    if planned is None or (planned.name == release.environment and planned.whole):
+        return
+    there = host.files.kind(s.site.environments / str(release.environment)) == "folder"
+    what = "was changed since it was built" if there else "is gone"
+    again = f"venvs/{planned.name} is used, which is from the same" if planned.whole else "it is built anew, from the"
+    yield f"venvs/{release.environment} of {release.name} {what}: {again} uv.lock"
+
+
 def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
     yield from look_for_changes(host.files, s.crontab, s.site, ledger).sentences
     yield from s.adoption.warnings()
     release = s.back_to
-    if release and s.environment and s.environment.name != release.environment:
-        yield f"venvs/{release.environment} of {release.name} is not used again: another one is built from its uv.lock"
+    if release:
+        yield from _rebuilt(s, release, host)
     for link, target in ledger.live.links if ledger.live else ():
         if link not in s.switched:
             yield f"{link} goes on with {target}: {s.version} did not bring one"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mcc.model.build import BuildInfo
 
-State = Literal["live", "good", "failed", "pruned"]
+State = Literal["live", "good", "bad", "failed", "pruned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,9 @@ class Release:
     ``origin`` is ``adopted`` for a release that mcc found live and did not make; ``fingerprint`` tells whether
     somebody has changed its environment since. ``back_from`` is the release that was live before, if mcc rollback
     brought this one live.
+
+    ``bad``: why somebody never wants it back (``mcc rollback --mark-bad``), with who that was and when; such a release
+    is ``bad`` as soon as another one is live.
     """
 
     name: str
@@ -39,3 +42,6 @@ class Release:
     origin: str = ""
     fingerprint: str = ""
     back_from: str = ""
+    bad: str = ""
+    bad_by: str = ""
+    bad_at: str = ""

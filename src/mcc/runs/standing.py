@@ -30,6 +30,8 @@ def obstacle(files: Files, site: Site, release: Release) -> str:
 
 
 def _obstacle(files: Files, site: Site, release: Release, stands: Callable[[Release], bool]) -> str:
+    if release.bad:
+        return f"it was marked bad{f' by {release.bad_by}' if release.bad_by else ''}: {release.bad}"
     states = {"live": "it is live", "failed": "it never came live", "pruned": "it is no longer on disk"}
     if release.state in states:
         return states[release.state]

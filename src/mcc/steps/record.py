@@ -36,6 +36,32 @@ class RecordLive:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkBad:
+    """Say in the ledger that nobody wants a release back, and why; once, however often this runs."""
+
+    path: Path
+    name: str
+    reason: str
+    by: str
+    run: str
+
+    def look(self, host: Host) -> Seen:
+        return {}
+
+    def do(self, host: Host, seen: Seen) -> Facts | None:
+        known = host.files.kind(self.path) == "file"
+        release = ledger.read(host.files.read(self.path)).get(self.name) if known else None
+        if release is None or (release.bad, release.bad_by) != (self.reason, self.by):
+            now = host.clock.now().isoformat(timespec="seconds")
+            line = ledger.bad_line(self.name, self.reason, self.by, now, self.run)
+            append_line(host.files, self.path, line, 0o644)
+        return {"marked bad": self.name}
+
+    def undo(self, host: Host, seen: Seen) -> Facts | None:
+        return None  # it stands behind the commit
+
+
+@dataclass(frozen=True, slots=True)
 class TellDatabases:
     """Say how the databases stand beside a release that was gone back to: words, and what a person may do."""
 
