@@ -52,6 +52,7 @@ def rich_files(number: int, migrations: Sequence[str] = ()) -> dict[str, bytes |
         f"{OUT}/worker/main.py": b"worker %d" % number,
         f"{OUT}/ui/index.html": b"page %d" % number,
         f"{OUT}/ui/assets/app.js": b"js",
+        f"{OUT}/ui/assets/app-a1b2c3d{number}.js": b"js %d" % number,
         f"{OUT}/scripts/backup.sh": b"#!/bin/sh\n# %d\n" % number,
         f"{OUT}/scripts/tools/only-{number}.sh": b"#!/bin/sh\n",
         f"{OUT}/settings.ini": b"release = %d" % number,
