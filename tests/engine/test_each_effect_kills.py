@@ -20,6 +20,7 @@ from engine import test_leave_kills as leaving
 from engine import test_offline_kills as offline
 from engine import test_reset_kills as resetting
 from engine import test_rollback_kills as back
+from engine import test_slot_kills as slots
 from engine import test_variables_kills as variables
 from fakes import scenes
 from fakes.deaths import Mortal, dead, revived
@@ -108,6 +109,23 @@ class OnAServer:
         assert resetting.difference(self.scene.everything(), scene.everything()) == [], where
 
 
+@dataclasses.dataclass
+class Slots:
+    """A template unit's first release answers on its own socket, and not behind nginx."""
+
+    scene: Scene
+
+    @classmethod
+    def new(cls) -> Slots:
+        scene = slots.first()
+        scene.world.http.fixed[slots.FRONT] = (500, "")
+        return cls(scene)
+
+    def check(self, scene: Scene, where: str) -> None:
+        assert State.of(self.scene).difference(State.of(scene)) == [], where
+        assert scene.journals() == [], where
+
+
 def _leaving_without_exchange() -> leaving.Case:
     scene = leaving.does_not_start()
     scene.world.tree.can_exchange = False
@@ -128,6 +146,7 @@ CASES: Mapping[str, tuple[Callable[[], Case], Callable[[Any], int]]] = {
     "offline": (lambda: offline.case("smoke"), Scene.deploy),
     "reset": (lambda: resetting.case("with lists, dies"), resetting.Resetting.reset),
     "reset on a server": (OnAServer.new, resetting.Resetting.reset),
+    "slots": (Slots.new, Scene.deploy),
     "variables": (Variables.new, Variables.act),
 }
 
@@ -135,8 +154,8 @@ KILLED = {
     "BeginMaintenance", "BuildEnvironment", "CopyEnvironment", "EmptyDatabase", "EndMaintenance",
     "ExchangeEnvironment", "GiveEnvironment", "InstallCron", "KeepConf", "KeepCron", "KeepHooks", "KeepMaterial",
     "KeepPresent", "MakeFolders", "PlaceComponent", "PlacePage", "ReplaceFiles", "RestartServices",
-    "RestoreOnFailure", "RunHook", "ServicesBack", "ShareFiles", "ShareFolders", "ShareVariables", "StopServices",
-    "SuspendCron", "SwitchLink", "TakeLogs", "WipeFiles", "WriteVariables",
+    "RestoreOnFailure", "RunHook", "ServicesBack", "ShareFiles", "ShareFolders", "ShareVariables", "StartSlot",
+    "StopServices", "SuspendCron", "SwitchLink", "TakeLogs", "WipeFiles", "WriteVariables",
 }  # fmt: skip
 """The steps of runs that can fail, each in at least one of the cases."""
 

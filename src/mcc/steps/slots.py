@@ -30,7 +30,8 @@ class StartSlot:
     logs: Path
 
     def look(self, host: Host) -> Seen:
-        return {"target": _target(host, self.slot), "logs": log_sizes(host, self.logs)}
+        folder = host.files.kind(self.slot.link.parent)
+        return {"folder": folder, "logs": log_sizes(host, self.logs)}
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         if is_live(host, self.slot):
@@ -55,6 +56,9 @@ class StartSlot:
         if _target(host, self.slot) != self.target and not is_at_rest(host, self.slot):
             return None  # what drains there was not touched
         _empty(host, self.slot, self.drain_timeout)
+        folder = self.slot.link.parent
+        if seen["folder"] == "absent" and host.files.kind(folder) == "folder" and not host.files.names(folder):
+            host.files.remove_tree(folder)
         return None
 
 
