@@ -43,7 +43,7 @@ def is_hashed(path: str) -> bool:
     Angular), ``app.27e20196a850.css.gz`` (Django, Rails): signs of two kinds, or hexadecimal ones. Words in small
     letters are none. Never documents, manifests of web applications and service workers: of these the newest counts.
     """
-    *folders, name = PurePosixPath(path).parts
+    *folders, name = path.split("/")
     if not path.isprintable() or _is_excluded(name):
         return False
     return any(_is_folder_hash(folder) for folder in folders) or _has_hash(name)
