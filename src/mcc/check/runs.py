@@ -9,11 +9,16 @@ from mcc.core.backups import root_of
 from mcc.core.looks.findings import Finding, error, ok, warning
 from mcc.host.lock import holder_of
 from mcc.operations.backup_age import backup_state
+from mcc.runs.frozen import frozen
 from mcc.runs.recover import dead_runs
 
 
 def runs(scene: Scene) -> Iterator[Finding]:
-    """Somebody holds the site now, or died while they did."""
+    """Somebody has frozen the site, holds it now, or died while they did."""
+    stopped = frozen(scene.site, scene.host.files)
+    if stopped:
+        way_out = f"mcc unfreeze --site {scene.site.base}, when that is over"
+        yield error("runs.frozen", str(scene.site.frozen), f"the site is frozen {stopped.words}", way_out)
     held = holder_of(scene.site.lock)
     dead = dead_runs(scene.host.files, scene.site)
     if held:

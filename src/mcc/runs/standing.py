@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from mcc.core.environment_key import may_have_local_packages
 from mcc.core.layout import Site
@@ -11,8 +12,16 @@ from mcc.host.ports import Files
 from mcc.model.release import Release
 
 
-def obstacles(files: Files, site: Site, releases: Iterable[Release]) -> dict[str, str]:
-    """For each release by its name why there is no way back to it; an environment of several is looked at once."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``obstacle``: why there is no way back to a release, in words; ``rebuilds``: what a way back has to build anew."""
+
+    obstacle: str = ""
+    rebuilds: str = ""
+
+
+def standings(files: Files, site: Site, releases: Iterable[Release]) -> dict[str, Standing]:
+    """How each release stands, by its name; an environment of several is looked at once."""
     known: dict[tuple[str | None, str], bool] = {}
 
     def stands(release: Release) -> bool:
@@ -21,26 +30,37 @@ def obstacles(files: Files, site: Site, releases: Iterable[Release]) -> dict[str
             known[key] = environment_stands(files, site, release)
         return known[key]
 
-    return {release.name: _obstacle(files, site, release, stands) for release in releases}
+    return {release.name: _standing(files, site, release, stands) for release in releases}
+
+
+def obstacles(files: Files, site: Site, releases: Iterable[Release]) -> dict[str, str]:
+    """For each release by its name why there is no way back to it; the live one has none either."""
+    return {name: standing.obstacle for name, standing in standings(files, site, releases).items()}
 
 
 def obstacle(files: Files, site: Site, release: Release) -> str:
-    """Why there is no way back to a release, in words; empty if there is one. The live one has none either."""
+    """Why there is no way back to a release, in words; empty if there is one."""
     return obstacles(files, site, [release])[release.name]
 
 
-def _obstacle(files: Files, site: Site, release: Release, stands: Callable[[Release], bool]) -> str:
+def _standing(files: Files, site: Site, release: Release, stands: Callable[[Release], bool]) -> Standing:
+    no_way = _no_way(files, site, release)
+    if no_way or not release.environment or stands(release):
+        return Standing(no_way)
+    there = files.kind(site.environments / release.environment) == "folder"
+    changed = f"its environment venvs/{release.environment} {'was changed since it was built' if there else 'is gone'}"
+    cannot = _cannot_rebuild(files, site, release)
+    return Standing(f"{changed}, and {cannot}") if cannot else Standing(rebuilds=changed)
+
+
+def _no_way(files: Files, site: Site, release: Release) -> str:
     if release.bad:
         return f"it was marked bad{f' by {release.bad_by}' if release.bad_by else ''}: {release.bad}"
     states = {"live": "it is live", "failed": "it never came live", "pruned": "it is no longer on disk"}
     if release.state in states:
         return states[release.state]
     gone = [folder for folder in release.folders if files.kind(site.base / folder) != "folder"]
-    if gone:
-        return f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone"
-    if release.environment and not stands(release):
-        return _cannot_rebuild(files, site, release)
-    return ""
+    return f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone" if gone else ""
 
 
 def environment_stands(files: Files, site: Site, release: Release) -> bool:
@@ -57,9 +77,8 @@ def has_project(files: Files, site: Site, release: Release) -> bool:
 
 
 def _cannot_rebuild(files: Files, site: Site, release: Release) -> str:
-    changed = f"its environment venvs/{release.environment} is gone, or was changed since it was built"
     if not has_project(files, site, release):
-        return f"{changed}, and its uv.lock is not kept"
+        return "its uv.lock is not kept"
     if may_have_local_packages(files.read(site.material(release.name) / "uv.lock")):
-        return f"{changed}, and it holds packages that were built from folders of the output"
+        return "it holds packages that were built from folders of the output"
     return ""

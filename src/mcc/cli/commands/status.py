@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mcc.cli.screens.status import print_releases, print_status
 from mcc.core import ledger as ledgers
 from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
-from mcc.core.maintenance import Maintained
 from mcc.errors import StepError, UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.model.release import Release
+from mcc.runs.frozen import frozen, frozen_data
 from mcc.runs.maintenance import maintenance_data
-from mcc.runs.standing import obstacles
+from mcc.runs.standing import Standing, obstacles, standings
+
+_FAILURES = 10
 
 
 def show_status(stage: str | None, base: Path | None, format: str) -> int:
@@ -26,7 +30,7 @@ def show_status(stage: str | None, base: Path | None, format: str) -> int:
     if format == "json":
         print(json.dumps(answer, indent=2))
     else:
-        _print_status(site, answer)
+        print_status(site, _ledger(site), answer, RealClock().now())
     if answer["dead_runs"]:
         return 3
     return 1 if answer["backup"]["late"] else 0
@@ -36,29 +40,21 @@ def show_releases(stage: str | None, base: Path | None, format: str) -> int:
     """Every release in the ledger."""
     site = _site(stage, base)
     ledger = _ledger(site)
-    problems = obstacles(RealFiles(), site, ledger.releases)
+    found = standings(RealFiles(), site, ledger.releases)
     if format == "json":
-        rows = [
-            {"state": release.state, **ledgers.release_data(release), "no_way_back": problems[release.name]}
-            for release in ledger.releases
-        ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([_row(release, found[release.name]) for release in ledger.releases], indent=2))
         return 0
-    if not ledger.releases:
-        print(f"{site.base}: no releases yet")
-    for release in ledger.releases:
-        _print_release(release, problems[release.name])
+    print_releases(site, ledger.releases, found, frozen(site, RealFiles()))
     return 0
 
 
-def _print_release(release: Release, problem: str) -> None:
-    """``<-``: it can be gone back to."""
-    mark = "->" if release.state == "live" else "  " if problem else "<-"
-    print(f"{mark} {release.name}  {release.state:<7} {_build(release):<34} {_by(release)}")
-    if release.error:
-        print(f"     {release.error.splitlines()[0]}")
-    if release.state == "good" and problem:
-        print(f"     no way back: {problem}")
+def _row(release: Release, standing: Standing) -> dict[str, Any]:
+    return {
+        "state": release.state,
+        **ledgers.release_data(release),
+        "no_way_back": standing.obstacle,
+        "rebuilds": standing.rebuilds,
+    }
 
 
 def _site(stage: str | None, base: Path | None) -> Site:
@@ -93,6 +89,8 @@ def _status(site: Site) -> dict[str, Any]:
     ledger = _ledger(site)
     live = ledger.live
     held = holder_of(site.lock)
+    failures = [_failure(release) for release in ledger.releases if release.state == "failed"]
+    ways = [name for name, why in obstacles(RealFiles(), site, ledger.releases).items() if not why]
     open_runs = [name.removesuffix(".jsonl") for name in RealFiles().names(site.journals) if name.endswith(".jsonl")]
     return {
         "site": str(site.base),
@@ -100,16 +98,23 @@ def _status(site: Site) -> dict[str, Any]:
         "links": {link: _target(site.base / link) for link in _links(site, live)},
         "changed_links": [link for link, to in live.links if _target(site.base / link) != to] if live else [],
         "changes": list(_changes(site, ledger)),
-        "can_go_back_to": [
-            name for name, problem in obstacles(RealFiles(), site, ledger.releases).items() if not problem
-        ],
-        "last_failure": _last_failure(ledger),
+        "can_go_back_to": ways,
+        "goes_back_to": _goes_back_to(ledger, ways),
+        "last_failure": failures[-1] if failures else None,
+        "failures": failures[-_FAILURES:],
         "backup": backup_state(site, live, RealFiles(), RealClock().now().astimezone()),
         "maintenance": maintenance_data(site, RealFiles()),
+        "frozen": frozen_data(site, RealFiles()),
         "held_by": held,
         "dead_runs": [] if held else open_runs,
         "bad_ledger_lines": list(ledger.bad_lines),
     }
+
+
+def _goes_back_to(ledger: Ledger, ways: Sequence[str]) -> str | None:
+    """Where ``mcc rollback`` would go; None: nowhere."""
+    before = ledger.before(ledger.live.name) if ledger.live else None
+    return before.name if before and before.name in ways else None
 
 
 def _links(site: Site, live: Release | None) -> list[str]:
@@ -146,70 +151,11 @@ def _target(link: Path) -> str | None:
     return files.read_link(link) if files.kind(link) == "link" else None
 
 
-def _last_failure(ledger: Ledger) -> dict[str, str] | None:
-    failed = [release for release in ledger.releases if release.state == "failed"]
-    if not failed:
-        return None
-    return {"release": failed[-1].name, "at": failed[-1].at, "error": failed[-1].error}
-
-
-def _print_status(site: Site, answer: dict[str, Any]) -> None:
-    ledger = _ledger(site)
-    live = ledger.live
-    print(f"site      {site.base}")
-    if live is None and answer["links"]:
-        print("live      not by mcc: the next deploy adopts what is there")
-        print("links     " + ", ".join(f"{link} -> {target or 'nothing'}" for link, target in answer["links"].items()))
-    elif live is None:
-        print("live      nothing yet")
-    else:
-        print(f"live      {live.name}, for {_ago(live.at)} (since {live.at})")
-        print(f"build     {_build(live)}, {_by(live)}")
-        print("links     " + ", ".join(f"{link} -> {target or 'nothing'}" for link, target in answer["links"].items()))
-    if answer["can_go_back_to"]:
-        kept = answer["can_go_back_to"]
-        print(f"kept      {len(kept)} earlier {'release' if len(kept) == 1 else 'releases'}, the newest {kept[-1]}")
-    if answer["last_failure"]:
-        failure = answer["last_failure"]
-        print(f"failed    {failure['release']}: {failure['error'].splitlines()[0] if failure['error'] else '?'}")
-    if ledger.bad_lines:
-        print(f"warning   {site.ledger}: lines that cannot be read: {', '.join(map(str, ledger.bad_lines))}")
-    if answer["maintenance"]:
-        print(f"resting   in maintenance, {Maintained(**answer['maintenance']).words}; mcc maintenance off ends it")
-    _print_backup(answer["backup"])
-    under_way = answer["held_by"] or answer["dead_runs"]
-    for sentence in () if under_way else answer["changes"]:
-        print(f"warning   {sentence}")
-    if answer["held_by"]:
-        print(f"running   {answer['held_by']}")
-    for run in answer["dead_runs"]:
-        print(f"dead      the run {run} did not end; the next deploy recovers it, or: mcc recover --site {site.base}")
-
-
-def _print_backup(backup: dict[str, Any]) -> None:
-    schedule = f", schedule {backup['schedule']}" if backup["schedule"] else ""
-    if backup["problem"]:
-        print(f"warning   nothing is known of backups: {backup['problem']}")
-    elif backup["last_good"]:
-        print(f"backup    the last good one is {_ago(backup['last_good'])} old{schedule}")
-    elif schedule:
-        print(f"backup    none yet{schedule}")
-    if backup["late"]:
-        print("warning   there should be a newer backup by now: look at logs/backup.log, or run mcc backup")
-
-
-def _build(release: Release) -> str:
-    return str(release.build) if release.build.branch or release.build.number is not None else "no build information"
-
-
-def _by(release: Release) -> str:
-    return f"by {release.by}" + (f", stage {release.stage}" if release.stage else "")
-
-
-def _ago(at: str) -> str:
-    seconds = int((RealClock().now() - datetime.fromisoformat(at)).total_seconds())
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {word}{'s' if count != 1 else ''}"
-    return "1 second" if seconds == 1 else f"{max(0, seconds)} seconds"
+def _failure(release: Release) -> dict[str, Any]:
+    return {
+        "release": release.name,
+        "at": release.at,
+        "by": release.by,
+        "build": dataclasses.asdict(release.build),
+        "error": release.error,
+    }
