@@ -73,6 +73,7 @@ _COMMANDS: tuple[tuple[Callable[..., None] | typer.Typer, str], ...] = (
     (data.clone, "One site's data, brought to another site."),
     (data.send, "Copies of a site's databases, for a clone on another server."),
     (service.maintenance, "Send visitors to a page while the site rests."),
+    (service.notify, "Tell people what is the matter; send a test message."),
     (service.cron, "Cron jobs: what is installed; run one now."),
     (service.env, "Variables and secrets of a site."),
     (project.schema, "The JSON Schema of the files you write."),

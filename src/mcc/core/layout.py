@@ -200,6 +200,11 @@ class Site:
         return self.run / "current-api.sock"
 
     @property
+    def told(self) -> Path:
+        """What people were told of last, so that they are not told of it every hour."""
+        return self.own / "told.json"
+
+    @property
     def notes(self) -> Path:
         """Which files mcc itself put into folders that others use too."""
         return self.own / "placed.json"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from mcc.core.cron.backup_line import backup_lines
 from mcc.core.cron.crontab import job_lines, unquoted_commands, with_block
 from mcc.core.cron.diff import changes
+from mcc.core.cron.notify_line import notify_lines
 from mcc.core.cron.recovery_line import recovery_line
 from mcc.core.slots import restarted
 from mcc.core.smoke import smoke_urls
@@ -74,7 +75,8 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
     conf, site = s.request.conf, s.site
     lines, older = cron_lines(s)
     yield from log_steps(s, lines)
-    jobs = many(len(conf.cron) + len(backup_lines(conf.backup, site)) // 2, "job")
+    own = (*backup_lines(conf.backup, site), *notify_lines(conf.notify, conf.backup, site))
+    jobs = many(len(conf.cron) + len(own) // 2, "job")
     step, after = InstallCron(site.base, lines, older), with_block(s.crontab, site.base, lines, older)
     yield PlannedStep("cut-over", f"crontab: {jobs}", step, details=changes(s.crontab, after))
 
@@ -82,7 +84,11 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
 def cron_lines(s: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The lines of the site's block, and the commands of a script that they stand for."""
     conf, site = s.request.conf, s.site
-    lines = (*job_lines(conf.cron, site), *backup_lines(conf.backup, site))
+    lines = (
+        *job_lines(conf.cron, site),
+        *backup_lines(conf.backup, site),
+        *notify_lines(conf.notify, conf.backup, site),
+    )
     if conf.services.manager == "systemd" and not s.recovers_at_boot:
         lines = (*lines, recovery_line(site))
     return lines, unquoted_commands(conf.cron, site)

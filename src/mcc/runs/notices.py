@@ -77,14 +77,14 @@ def sending(hands: Hands) -> Iterator[Notices]:
         notices.send(hands, stuck)
 
 
-def tell(host: Host, told: Told, notice: Notice) -> bool:
-    """Send to all addresses; whether each has taken it. What fails is a warning."""
+def tell(host: Host, told: Told, notice: Notice) -> int:
+    """Send to all addresses; how many have taken it. What fails is a warning."""
     mask = Masker(told.secrets).mask
     title, text = mask(notice.title), mask(notice.text)
     problems = host.notifier.send(told.notify.addresses, title, text, notice.weight, LIMIT)
     for problem in problems:
         host.listener.warn(f"nobody was told: {mask(problem)}")
-    return not problems
+    return len(told.notify.addresses) - len(problems)
 
 
 def place_of(site: Site, host: Host) -> Place:

@@ -60,6 +60,18 @@ cron = _group("cron", "The site's cron jobs, as they are installed.")
 env = _group("env", "The site's variables, in its .env.")
 
 
+def notify(
+    stage: StageOption = None,
+    site: SiteOption = None,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to everybody whom NOTIFY names.")] = False,
+    output: OutputOption = Path(),
+) -> None:
+    """Tell people of a backup that is late and of a run that lies dead; cron runs this once an hour."""
+    from mcc.cli.commands.notify import run_notify
+
+    raise told(run_notify(stage, site, output, test))
+
+
 @cron.command("list", short_help="What is installed, and when it runs next.")
 def cron_list(
     stage: StageOption = None,
