@@ -82,6 +82,7 @@ UNITS = (
     Fault("crontab.script", "chmod a-x $B/scripts/backup.sh", "chmod a+x $B/scripts/backup.sh"),
     Fault("crontab.daemon", "systemctl stop cron", "systemctl start cron"),
     Fault("clock.behind", "later >>$B/.mcc/releases.jsonl", "cp -p /root/kept/releases.jsonl $B/.mcc"),
+    Fault("runs.frozen", "echo '{}' >$B/.mcc/frozen", "rm $B/.mcc/frozen"),
     Fault("runs.dead", "touch $B/.mcc/journal/2026-01-01T000000-dead.jsonl", "rm $B/.mcc/journal/*-dead.jsonl"),
 )
 OUTPUT = (
