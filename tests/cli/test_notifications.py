@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -116,3 +117,45 @@ def test_a_dead_run_is_told_by_who_recovers_it_also_if_it_was_the_first_with_suc
     assert message["title"].endswith(": deploy prod died, and was undone")
     assert "recovered by hand" in message["message"]
     assert secret_of(live) == []
+
+
+@pytest.mark.slow
+def test_a_late_backup_and_a_dead_run_are_told_once_a_day(live: Ground, box: Postbox) -> None:
+    crontab = live.folder / "bin/crontab"
+    crontab.write_text('#!/bin/sh\n[ "$1" = -l ] && exec cat "$0.kept"\ncat > "$0.kept"\n')
+    crontab.chmod(0o755)
+    (live.folder / "bin/crontab.kept").write_text("")
+    live.conf("BACKUP_ENABLED: true", "BACKUP_SCHEDULE: '0 2 * * *'", "DATABASE: none")
+    live.good()
+    assert f"/mcc notify --site {live.site} >>" in (live.folder / "bin/crontab.kept").read_text()
+    asked = ("notify", "--site", str(live.site))
+    assert live.run(*asked).stdout == ""
+    ledger = live.site / ".mcc/releases.jsonl"
+    ledger.write_text(re.sub(r'"at": ?"2\d{3}-', '"at":"2001-', ledger.read_text()))
+    (live.site / ".mcc/journal").mkdir(exist_ok=True)
+    (live.site / ".mcc/journal/2026-01-01T000000-dead.jsonl").write_text("{}\n")
+    first, second = live.run(*asked), live.run(*asked)
+    assert (first.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert [line.partition("  told: ")[2] for line in first.stdout.splitlines()] == [
+        message["title"] for message in box.messages
+    ]
+    late, dead = box.messages
+    assert late["title"].endswith(": the backup is late")
+    assert "last good: there is none" in late["message"]
+    assert dead["title"].endswith(": a dead run waits to be recovered")
+    assert "2026-01-01T000000-dead" in dead["message"]
+    assert live.run(*asked, "--test").stdout == "sent to 1 address\n"
+    assert box.messages[-1]["title"].endswith(": a test message")
+
+
+@pytest.mark.slow
+def test_a_test_message_needs_somebody_and_says_who_did_not_get_it(live: Ground) -> None:
+    none = live.run("notify", "--stage", "prod", "--test")
+    assert none.returncode == 2
+    assert "NOTIFY names nobody" in none.stderr
+    with web_hook(status=500) as bad:
+        live.conf(f"NOTIFY: json://127.0.0.1:{bad.port}/{TOKEN}")
+        failed = live.run("notify", "--stage", "prod", "--test")
+    assert failed.returncode == 1
+    assert "mcc: not everybody has got the test message" in failed.stderr
+    assert TOKEN not in failed.stderr

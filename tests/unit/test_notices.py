@@ -44,7 +44,11 @@ DIED = {"event": "recovery_started", "direction": "back", "reason": "it died"}
     [
         (events(), {"success"}, "deploy prod is done: vrs-2 is live"),
         (events("deploy", "failed", FAILED), {"failure"}, "deploy prod failed"),
-        (events("deploy", "failed", CUT_OVER, FAILED), {"failure", "rollback"}, "deploy prod failed, and was rolled back"),
+        (
+            events("deploy", "failed", CUT_OVER, FAILED),
+            {"failure", "rollback"},
+            "deploy prod failed, and was rolled back",
+        ),
         (events("restore", "failed", CUT_OVER, FAILED), {"failure"}, "restore prod failed"),
         (events("deploy", "stuck", FAILED), {"stuck"}, "deploy prod is stuck: a person is needed"),
         (events("rollback"), {"rollback", "success"}, "rollback prod is done: vrs-2 is live"),

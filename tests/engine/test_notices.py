@@ -1,0 +1,179 @@
+"""Runs on the fake machine: who is told of them, when, and what becomes of it if a message cannot be sent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes import scenes
+from fakes.deaths import some
+from fakes.hands import FakeHands
+from fakes.host import Killed
+from fakes.notifier import FakeNotifier, Sent
+from fakes.scenes import Scene
+from mcc.core.layout import Site
+from mcc.core.masking import Masker
+from mcc.deploy.rehearse import rehearse
+from mcc.deploy.run import deploy
+from mcc.engine.run import Sink
+from mcc.host.event_log import event_line
+from mcc.model.conf import Notify
+from mcc.model.event import Event, RunEnded
+from mcc.runs.notices import sending
+from mcc.runs.recover import recover_all
+
+HOOK = "json://hooks.example.com/T0k3n"
+
+
+class Recording(FakeHands):
+    """Hands that keep the record of each run, as the real ones do."""
+
+    def sink(self, site: Site, run: str, masker: Masker) -> Sink:
+        tell = super().sink(site, run, masker)
+
+        def both(event: Event) -> None:
+            tell(event)
+            path, disk = site.record(run), self.world.disk
+            before = disk.read(path) if disk.kind(path) == "file" else b""
+            disk.make_folder(path.parent)
+            disk.write(path, before + event_line(event, masker.mask_data).encode() + b"\n")
+
+        return both
+
+
+def told(make: Callable[[], Scene], *addresses: str, **options: object) -> Scene:
+    """The scene with somebody who is told."""
+    scene = make()
+    notify = Notify(addresses or (HOOK,), **options)  # type: ignore[arg-type]
+    scene.conf = dataclasses.replace(scene.conf, notify=notify, secrets=frozenset({HOOK, "s3cr3t-word"}))
+    return scene
+
+
+def act(scene: Scene, guardian: bool = False) -> int:
+    return deploy(scene.request, Recording(scene.world, guardian=guardian))
+
+
+def titles(scene: Scene) -> list[str]:
+    return [sent.title.rpartition(": ")[2] for sent in scene.world.notifier.sent]
+
+
+def test_a_release_that_does_not_answer_is_told_as_rolled_back() -> None:
+    scene = told(lambda: scenes.broken("answers 500"))
+    assert act(scene) == 1
+    assert titles(scene) == ["deploy prod failed, and was rolled back"]
+
+
+def test_a_migration_that_fails_is_a_failure_only() -> None:
+    scene = told(scenes.third_migration_fails, on=("rollback", "stuck", "success"))
+    assert act(scene) == 1
+    assert titles(scene) == []
+    scene = told(scenes.third_migration_fails, on=("failure",))
+    assert act(scene) == 1
+    assert titles(scene) == ["deploy prod failed"]
+
+
+@pytest.mark.parametrize("how", ["good", "broken"])
+def test_it_comes_after_the_last_word_and_when_the_site_is_free(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = told(scenes.second if how == "good" else lambda: scenes.broken("dies"), on=("success", "failure"))
+    hands, found = Recording(scene.world), []
+    send = FakeNotifier.send
+
+    def look(self: FakeNotifier, *words: object) -> tuple[str, ...]:
+        found.append((isinstance(hands.events[-1], RunEnded), scene.journals()))
+        hands.lock(scene.request.site, {}).release()  # raises SiteLocked if somebody holds it
+        return send(self, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FakeNotifier, "send", look)
+    deploy(scene.request, hands)
+    assert found == [(True, [])]
+
+
+def test_a_message_that_cannot_be_sent_is_a_warning() -> None:
+    scene = told(lambda: scenes.broken("dies"), HOOK, "mail:ops@example.com")
+    scene.world.notifier.broken = {HOOK: f"NOTIFY[1] (json): {HOOK} is gone"}
+    assert act(scene) == 1
+    assert scene.world.listener.warned == ["nobody was told: NOTIFY[1] (json): *** is gone"]
+    assert [sent.address for sent in scene.world.notifier.sent] == ["mail:ops@example.com"]
+
+
+def test_a_fault_of_the_notifier_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: object) -> None:
+        raise RuntimeError("unheard of")
+
+    scene = told(scenes.second, on=("success",))
+    monkeypatch.setattr(FakeNotifier, "send", raises)
+    assert act(scene) == 0
+    assert any("unheard of" in text for text in scene.world.listener.warned)
+
+
+def test_secrets_are_not_in_it() -> None:
+    scene = told(scenes.second)
+    scene.world.uv.broken = "cannot log in with s3cr3t-word"
+    assert act(scene) == 1
+    (sent,) = scene.world.notifier.sent
+    assert "s3cr3t-word" not in sent.text + sent.title
+    assert HOOK not in sent.text
+
+
+def test_a_killed_runner_is_told_once_by_its_guardian() -> None:
+    count = _effects()
+    for at in some(15, count, "guardian"):
+        scene = told(scenes.second, on=("failure", "success", "stuck"))
+        scene = _fork(scene, at)
+        code = act(scene, guardian=True)
+        assert len(scene.world.notifier.sent) <= 1, at
+        if code == 1 and scene.world.notifier.sent:
+            assert titles(scene) == ["deploy prod died, and was undone"], at
+
+
+def test_a_run_that_died_is_told_by_the_next_command_with_its_own_conf() -> None:
+    """The conf of what is live names nobody."""
+    for at in some(25, _effects(), "next"):
+        dead = _fork(told(scenes.second), at)
+        with pytest.raises(Killed):
+            act(dead)
+        dead.world.revive()
+        began = dead.journals() != []
+        sent = recovered(dead)
+        assert [one.address for one in sent] in ([], [HOOK]), at
+        if not began:
+            assert sent == [], at
+        assert not _kept(dead), at
+
+
+def recovered(scene: Scene) -> list[Sent]:
+    hands, site = Recording(scene.world), scene.request.site
+    if scene.world.disk.kind(site.own) == "folder":
+        with sending(hands) as notices:
+            lock = hands.lock(site, {})
+            recover_all(site, hands, lock, "found", notices=notices)
+            lock.release()
+    return scene.world.notifier.sent
+
+
+def test_a_rehearsal_that_fails_is_told_to_nobody() -> None:
+    scene = told(scenes.second)
+    scene.world.uv.broken = "no"
+    assert rehearse(scene.request, Recording(scene.world)) == 1
+    assert scene.world.notifier.sent == []
+
+
+def _effects() -> int:
+    scene = told(scenes.second)
+    scene = _fork(scene, None)
+    act(scene)
+    return scene.world.process.ticks
+
+
+def _fork(scene: Scene, at: int | None) -> Scene:
+    twin = scene.fork(kill_at=at)
+    twin.conf = scene.conf
+    return twin
+
+
+def _kept(scene: Scene) -> list[Path]:
+    site = scene.request.site
+    return [site.journals / name for name in scene.world.disk.names(site.journals) if name.endswith(".kept")]
