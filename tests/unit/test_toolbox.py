@@ -15,9 +15,10 @@ from mcc.host.files import RealFiles
 
 
 @pytest.mark.slow
-def test_the_driver_of_postgresql_works_from_the_sites_own_library(tmp_path: Path) -> None:
+def test_the_driver_of_postgresql_and_what_sends_messages_work_from_the_sites_own_library(tmp_path: Path) -> None:
     """Without the environment that mcc came from: cron and recovery run it."""
     pytest.importorskip("psycopg")
+    pytest.importorskip("apprise")
     site = Site(tmp_path / "site")
     tool = toolbox.tool_for(site)
     toolbox.install(site, tool, RealFiles(), RealCommands())
@@ -28,6 +29,12 @@ def test_the_driver_of_postgresql_works_from_the_sites_own_library(tmp_path: Pat
         [python, "-s", "-P", "-c", ask], env={"PYTHONPATH": str(library)}, capture_output=True, text=True
     )
     assert done.stdout.split() == ["binary", "True", str(library / "psycopg" / "__init__.py")], done.stderr
+    sent = subprocess.run(
+        [python, "-s", "-P", "-m", "mcc.host.notify.child"], env={"PYTHONPATH": str(library)},
+        input='{"address": "json://127.0.0.1:9/", "title": "", "text": "x", "weight": "failure"}',
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (sent.returncode, "JSON" in sent.stdout) == (1, True), sent.stderr  # nobody listens there
 
 
 @pytest.mark.slow

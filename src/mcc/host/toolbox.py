@@ -26,6 +26,9 @@ _PACKAGE = Path(__file__).parents[1]
 _DISTRIBUTION = "mcc-deploy"
 # Taken along where installed: the embedded service manager, the driver of PostgreSQL, what sends messages.
 _EXTRAS = ("supervisor", "psycopg", "psycopg-binary", "apprise")
+# Pygments alone is half of all files, and nothing of it is used; the others send messages, in a process that nobody
+# waits for.
+_SELDOM = "pygments|apprise|markdown|oauthlib|requests_oauthlib|requests|charset_normalizer"
 _PARTS = ("__pycache__", "notes")  # bytecode is made anew; the demo's application stays behind
 
 
@@ -69,8 +72,7 @@ def _build(folder: Path, files: Files, commands: Commands) -> None:
         else:
             files.copy_file(path, building / "lib" / name)
     files.write(building / "mcc", _start_file(folder).encode(), 0o755)
-    # Pygments alone is half of all files, and nothing of it is used; apprise sends in a process that nobody waits for.
-    unused = "/(pygments|apprise)/"
+    unused = f"/({_SELDOM})/"
     words = (sys.executable, "-I", "-m", "compileall", "-q", "-j", "0", "-x", unused, str(building / "lib"))
     commands.run(words, timeout=300)
     files.sync(building)
