@@ -45,7 +45,7 @@ def test_a_front_end_that_is_deployed_alone_leaves_the_back_end_that_is_live() -
     assert disk.kind(BASE / environment) == "folder"
     assert scene.world.orphans() == []
     assert scene.ledger.get(str(first)).state == "good"  # type: ignore[union-attr]
-    assert len(disk.names(BASE / "ui")) == 2, "the live one, and what came with the back end"
+    assert len(disk.names(BASE / "ui")) == 3, "the live one, its fallback, and what came with the back end"
 
 
 def test_the_back_end_goes_when_no_link_leads_to_it_any_more() -> None:

@@ -41,9 +41,9 @@ def prune_steps(s: Situation, removed: Sequence[Release]) -> Iterator[PlannedSte
     if s.targets:
         prune = PruneSets(_root(s), s.site.base, s.site.ledger, None, s.request.conf.backup.daily)
         yield PlannedStep("prune", "copies from before releases that are gone", prune, optional=True)
-    if removed:
-        confs = RemoveFiles(tuple(s.site.conf(release.name) for release in removed))
-        yield PlannedStep("prune", "confs of old releases", confs, optional=True)
+    confs = (*(s.site.conf(release.name) for release in removed), *s.old_confs)
+    if confs:
+        yield PlannedStep("prune", "confs of old releases", RemoveFiles(confs), optional=True)
 
 
 def _root(s: Situation) -> Path:

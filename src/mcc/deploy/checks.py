@@ -14,7 +14,8 @@ from mcc.core.sudo import Words, required, way_out
 from mcc.core.unit_names import is_template
 from mcc.deploy import maintenance, offline, rights
 from mcc.deploy.databases import is_alembic, migrations_source
-from mcc.deploy.plan import owned_paths
+from mcc.deploy.plan import new_release, owned_paths
+from mcc.deploy.pruning import stays
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python
 from mcc.deploy.slots import slot_problems, slot_warnings
@@ -314,6 +315,7 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[tuple[str, str]]:
     yield from _said("hooks.own-script", _own_script(s, host))
     if s.databases is not None:
         yield from _said("databases.hazard", s.databases.warnings(s.request.conf.database.offline))
+    yield from _said("tools.notify", (f"NOTIFY: {text}" for text in host.notifier.lacks(s.request.conf.notify.addresses)))
     yield from _said("deploy.changed", _behind_our_back(s, host))
     yield from _said("databases.folder", _side_files(s, host))
 
@@ -330,6 +332,7 @@ def _general(s: Situation, host: Host) -> Iterator[str]:
         yield f"REMOTE_USER is {conf.server.user}, but this runs as {host.machine.user()}"
     for assets in s.assets:
         yield from assets.warnings
+    yield from stays(s, new_release(s))
     yield from _aside(s, host)
     if conf.services.manager == "systemd" and not s.has_crontab and not s.recovers_at_boot:
         yield "no crontab command: after a reboot in the middle of a deploy, run mcc recover by hand"

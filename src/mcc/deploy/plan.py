@@ -7,16 +7,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mcc.core.databases import files_of
-from mcc.core.retention import environments_to_remove, releases_to_remove, strangers_to_remove
-from mcc.core.wording import many
 from mcc.deploy import maintenance, rights
 from mcc.deploy.assets import asset_steps
-from mcc.deploy.backups import back_up_steps, conf_steps, prune_steps
+from mcc.deploy.backups import back_up_steps, conf_steps
 from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.hooks import around, keep_steps
 from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
+from mcc.deploy.pruning import prune_steps
 from mcc.deploy.situation import Situation
 from mcc.deploy.slots import drain_steps, empty_steps, health_before, start_steps
 from mcc.model.build import BuildInfo
@@ -28,11 +27,10 @@ from mcc.model.release import Release
 from mcc.steps.alembic import FurnishRoom, RunAlembic
 from mcc.steps.environment import BuildEnvironment, CompileRelease, ProbeModule
 from mcc.steps.folders import MakeFolders
-from mcc.steps.leftovers import RemoveLeftovers
 from mcc.steps.migrate import MigrateDatabases
 from mcc.steps.ownership import KeepOwnership, Own
 from mcc.steps.place import PlaceComponent
-from mcc.steps.record import Prune, RecordLive, RemoveFiles
+from mcc.steps.record import RecordLive
 
 
 def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
@@ -56,7 +54,7 @@ def make_plan(s: Situation, wipe: Iterable[PlannedStep] = ()) -> Plan:
     after = (
         *around(s, "record", _record(s)),
         *around(s, "after", (*_migrate_after(s), *drain_steps(s))),
-        *around(s, "prune", _prune(s)),
+        *around(s, "prune", prune_steps(s, new_release(s))),
     )  # fmt: skip
     return Plan(before, after, s.request.warnings)
 
@@ -234,32 +232,3 @@ def new_release(s: Situation) -> Release:
 def _record(s: Situation) -> Iterator[PlannedStep]:
     yield from adopted_record(s)
     yield _step("record", f"{s.version} is live", RecordLive(s.site.ledger, new_release(s)))
-
-
-def _prune(s: Situation) -> Iterator[PlannedStep]:
-    adopted = s.adoption.release
-    ledger = (s.ledger.with_live(adopted) if adopted else s.ledger).with_live(new_release(s))
-    old = releases_to_remove(ledger, s.request.keep)
-    releases = tuple(release for release in old if not s.led_to & {*release.folders})
-    used = {s.environment.name} if s.environment else set()
-    used |= {path.removeprefix(f"{s.site.environments.name}/") for path in s.led_to}
-    environments = environments_to_remove(s.environments_present, ledger, releases, used)
-    folders = [s.site.base / folder for release in releases for folder in release.folders]
-    folders += [s.site.hooks(release.name) for release in releases]
-    folders += [s.site.environments / name for name in environments]
-    folders += [s.site.material(release.name) for release in releases]
-    strangers = strangers_to_remove(s.adoption.strangers, ledger, s.request.keep)
-    strangers = tuple(folder for folder in strangers if folder not in s.led_to)
-    folders += [s.site.base / folder for folder in strangers]
-    if folders:
-        title = f"{many(len(releases), 'old release')}, {many(len(environments), 'environment')}"
-        title += f", {many(len(strangers), 'folder')} of a script" if strangers else ""
-        names = tuple(release.name for release in releases)
-        step = Prune(tuple(folders), names, s.site.ledger, s.run)
-        yield _step("prune", title, step, optional=True)
-    if s.old_records:
-        title = many(len(s.old_records), "old record") + " of runs"
-        yield _step("prune", title, RemoveFiles(s.old_records), optional=True)
-    yield from prune_steps(s, releases)
-    swept = (s.site.base, s.site.own, s.site.journals, s.site.tool_command.parent)
-    yield _step("prune", "what dead runs left behind", RemoveLeftovers(s.leftovers, swept), optional=True)

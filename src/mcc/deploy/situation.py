@@ -37,9 +37,10 @@ from mcc.model.database import Target
 from mcc.model.hooks import ProjectCode
 from mcc.model.release import Release
 from mcc.runs.databases import site_databases
-from mcc.runs.in_use import in_use, led_to
+from mcc.runs.in_use import Running, led_to, running
 from mcc.runs.ledger import read_ledger
 from mcc.runs.maintenance import maintained
+from mcc.runs.standing import irreplaceable
 from mcc.steps.variables import read_by_services
 
 _RECORDS_KEPT = 50
@@ -95,7 +96,13 @@ class Situation:
     resets: bool = False
     """Data is wiped first, so that databases count as empty."""
     led_to: frozenset[str] = frozenset()
-    """Where links of the site lead that this run does not switch, with all folders above, from the base on."""
+    """Where links of the site lead before the run, with all folders above, from the base on."""
+    old_confs: tuple[Path, ...] = ()
+    """Confs of releases that are gone."""
+    running: Running = field(default_factory=Running)
+    """Which releases processes may run still."""
+    irreplaceable: frozenset[str] = frozenset()
+    """Releases whose environments could not be built again."""
     slots: Slots | None = None
     assets: tuple[PlannedAssets, ...] = ()
     """Front ends of the output, with what they take over from older ones."""
@@ -179,6 +186,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
+        old_confs=tuple(_old_confs(host.files, request.site, ledger)),
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
         has_crontab=host.crontab.available(),
@@ -205,7 +213,9 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
     return dataclasses.replace(
         situation,
         kept={**situation.kept, **hooks},
-        led_to=led_to(host.files, request.site, ledger, situation.switched),
+        led_to=led_to(host.files, request.site, ledger, ()),
+        running=running(host, request.conf.services, situation.known),
+        irreplaceable=irreplaceable(host.files, request.site, ledger),
         assets=plan_assets(request, host.files, components, situation.known, has_python(request, host.files)),
     )
 
@@ -241,12 +251,18 @@ def _old_records(files: Files, site: Site) -> tuple[Path, ...]:
     return tuple(site.runs / name for name in files.names(site.runs)[:-_RECORDS_KEPT])
 
 
+def _old_confs(files: Files, site: Site, ledger: Ledger) -> Iterator[Path]:
+    """Of releases that are gone: an earlier clean-up did not come that far."""
+    gone = (release.name for release in ledger.releases if release.state in ("failed", "pruned"))
+    yield from (path for path in map(site.conf, gone) if files.kind(path) == "file")
+
+
 def _leftovers(files: Files, site: Site, ledger: Ledger, tool: str) -> Iterator[Path]:
+    used = {site.base / path for path in led_to(files, site, ledger, ())}
     for release in ledger.releases:
         if release.state in ("failed", "pruned"):
             # Its folders went, or something in them could not be removed then.
             places = (*(site.base / name for name in release.folders), site.material(release.name))
-            used = in_use(files, site, release)
             yield from (place for place in places if files.kind(place) == "folder" and place not in used)
     yield from _old_tools(files, site, tool)
     needed = {release.name for release in ledger.standing()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcc.core.environment_key import may_have_local_packages
 from mcc.core.layout import Site
+from mcc.core.ledger import Ledger
 from mcc.host.environments import is_unchanged
 from mcc.host.ports import Files
 from mcc.model.release import Release
@@ -68,6 +69,15 @@ def environment_stands(files: Files, site: Site, release: Release) -> bool:
     if release.environment is None:
         return True
     return is_unchanged(files, site.environments / release.environment, release.fingerprint)
+
+
+def irreplaceable(files: Files, site: Site, ledger: Ledger) -> frozenset[str]:
+    """The releases whose environments could not be built again: what is in one that a script made stands in no file."""
+    return frozenset(
+        release.name
+        for release in ledger.standing()
+        if release.environment and (release.origin == "adopted" or _cannot_rebuild(files, site, release))
+    )
 
 
 def has_project(files: Files, site: Site, release: Release) -> bool:

@@ -15,7 +15,7 @@ from mcc.model.plan import Facts, Seen
 class RemoveLeftovers:
     """Remove folders that nobody needs (old tools, kept files without their run) and temporary names.
 
-    One that another user has closed does not keep the others.
+    One that cannot be removed, such as another user's, does not keep the others.
     """
 
     folders: tuple[Path, ...]
@@ -31,10 +31,12 @@ class RemoveLeftovers:
         for folder in self.folders:
             try:
                 host.files.remove_tree(folder)
-            except PermissionError as error:
+            except OSError as error:
                 failed[folder] = error
         if failed:
-            first, help = next(iter(failed.values())), f"as root: rm -r {' '.join(map(str, failed))}"
+            first = next(iter(failed.values()))
+            denied = isinstance(first, PermissionError)
+            help = f"as root: rm -r {' '.join(map(str, failed))}" if denied else "the next deploy tries again"
             raise StepError(f"{first.filename} cannot be removed: {first.strerror}", help=help) from first
         return None
 

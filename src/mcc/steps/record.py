@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,19 +96,27 @@ class Prune:
         if self.releases:
             now = host.clock.now().isoformat(timespec="seconds")
             append_line(host.files, self.ledger, ledger.pruned_line(self.releases, now, self.run), 0o644)
-        stay = []
+        stay: dict[str, OSError] = {}
         for number, folder in enumerate(self.folders, 1):
             try:
                 host.files.remove_tree(folder)
-            except PermissionError:
-                stay.append(str(folder))  # another user made folders in it; the others go all the same
+            except OSError as problem:  # another user made folders in it, for one; the others go all the same
+                stay[str(folder)] = problem
             host.listener.progress(number, len(self.folders), "old folders")
         if stay:
-            raise StepError(f"not all could be removed; as root: rm -r {shlex.join(stay)}")
+            raise _stays(stay)
         return {"pruned": len(self.releases)} if self.releases else None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         return None
+
+
+def _stays(problems: Mapping[str, OSError]) -> StepError:
+    if all(isinstance(problem, PermissionError) for problem in problems.values()):
+        return StepError(f"not all could be removed; as root: rm -r {shlex.join(problems)}")
+    folder, first = next(iter(problems.items()))
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return StepError(f"{folder}{more} could not be removed: {first.strerror}; the next deploy tries again")
 
 
 @dataclass(frozen=True, slots=True)
