@@ -17,7 +17,7 @@ from postboxes import mail_server, silent_server, web_hook
 
 TOKEN = "T0k3nOfTheChat"
 TITLE = "mcc: shop on server1: deploy prod failed"
-TEXT = "deploy prod failed.\n\nwhere:     /srv/shop – süß\n"
+TEXT = "deploy prod failed.\n\nwhere:     /srv/shop, süß\n"
 
 
 def send(*addresses: str, limit: float = 20.0) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def test_a_mail_server_gets_a_mail() -> None:
     assert "ops@example.com" in read["To"]
     body = read.get_body(("plain",))
     assert body is not None
-    assert "/srv/shop – süß" in body.get_content()
+    assert "/srv/shop, süß" in body.get_content()
 
 
 @pytest.mark.slow
@@ -101,6 +101,10 @@ def test_mail_that_is_not_taken_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_machine_without_sendmail_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("mcc.host.notify.notifier._SENDMAIL", str(tmp_path / "sendmail"))
+    port = RealNotifier(RealCommands())
+    assert port.lacks(["json://127.0.0.1/"]) == ()
+    (lack,) = port.lacks(["mail:ops@example.com", "json://127.0.0.1/"])
+    assert lack.startswith("this machine has no sendmail")
     (problem,) = send("mail:ops@example.com")
     assert problem.startswith("NOTIFY[1] (mail): this machine has no sendmail; install a mail server")
 

@@ -21,7 +21,7 @@ from mcc.deploy.run import deploy
 from mcc.engine.run import Sink
 from mcc.host.event_log import event_line
 from mcc.model.conf import Notify
-from mcc.model.event import Event, RunEnded
+from mcc.model.event import Event, RunEnded, Warned
 from mcc.runs.notices import sending
 from mcc.runs.recover import recover_all
 
@@ -97,6 +97,14 @@ def test_a_message_that_cannot_be_sent_is_a_warning() -> None:
     assert act(scene) == 1
     assert scene.world.listener.warned == ["nobody was told: NOTIFY[1] (json): *** is gone"]
     assert [sent.address for sent in scene.world.notifier.sent] == ["mail:ops@example.com"]
+
+
+def test_what_the_machine_lacks_is_said_before_anything_happens() -> None:
+    scene = told(scenes.second)
+    scene.world.notifier.lacking = ("this machine has no sendmail",)
+    hands = Recording(scene.world)
+    assert deploy(scene.request, hands) == 0
+    assert "NOTIFY: this machine has no sendmail" in [e.text for e in hands.events if isinstance(e, Warned)]
 
 
 def test_a_fault_of_the_notifier_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,11 @@ class Sent:
 
 @dataclass(slots=True)
 class NotifierState:
-    """``broken``: addresses that take nothing, each with the reason."""
+    """``broken``: addresses that take nothing, each with the reason. ``lacking``: what the machine lacks."""
 
     sent: list[Sent] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
 
 
 class FakeNotifier:
@@ -32,6 +33,9 @@ class FakeNotifier:
     def __init__(self, state: NotifierState, process: Process) -> None:
         self._state = state
         self._process = process
+
+    def lacks(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        return self._state.lacking if addresses else ()
 
     def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
         self._process.tick("notify", title)

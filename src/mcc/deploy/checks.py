@@ -315,7 +315,8 @@ def situation_warnings(s: Situation, host: Host) -> Iterator[tuple[str, str]]:
     yield from _said("hooks.own-script", _own_script(s, host))
     if s.databases is not None:
         yield from _said("databases.hazard", s.databases.warnings(s.request.conf.database.offline))
-    yield from _said("tools.notify", (f"NOTIFY: {text}" for text in host.notifier.lacks(s.request.conf.notify.addresses)))
+    lacks = host.notifier.lacks(s.request.conf.notify.addresses)
+    yield from _said("tools.notify", (f"NOTIFY: {text}" for text in lacks))
     yield from _said("deploy.changed", _behind_our_back(s, host))
     yield from _said("databases.folder", _side_files(s, host))
 

@@ -76,7 +76,6 @@ class Files(Protocol):
         """Whether the file can be written, or files can be made in the folder."""
         ...
 
-
     # effects
     def make_folder(self, path: Path, mode: int = 0o755) -> None:
         """Make a folder and those above it; one that exists is left as it is."""
@@ -376,6 +375,10 @@ class Hooks(Protocol):
 
 class Notifier(Protocol):
     """Messages to people."""
+
+    def lacks(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """What this machine lacks to send to such addresses, in words."""
+        ...
 
     # effects
     def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:

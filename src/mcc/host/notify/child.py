@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from mcc.core.masking import MASK, Masker
 
-_MISSING = "this mcc has no apprise: install it with its extra notify, and deploy once"
+NO_APPRISE = "this mcc has no apprise: install it with its extra notify"
 
 
 def send(address: str, title: str, text: str, weight: str) -> str:
@@ -21,7 +21,7 @@ def send(address: str, title: str, text: str, weight: str) -> str:
     try:
         import apprise
     except ImportError:
-        return _MISSING
+        return NO_APPRISE
     said = _Said()
     logging.getLogger("apprise").addHandler(said)
     sender = apprise.Apprise()

@@ -7,13 +7,16 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from importlib.util import find_spec
 from pathlib import Path
 
 from mcc.core.conf.notify import MAIL
 from mcc.errors import MccError
+from mcc.host.notify.child import NO_APPRISE
 from mcc.host.ports import Commands
 
 _SENDMAIL = "/usr/sbin/sendmail"  # cron's PATH does not lead there
+_NO_SENDMAIL = "this machine has no sendmail; install a mail server such as postfix, or use mailtos://"
 _CHILD = (sys.executable, "-P", "-m", "mcc.host.notify.child")
 
 
@@ -22,6 +25,13 @@ class RealNotifier:
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
+
+    def lacks(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        mails = [address for address in addresses if address.startswith(MAIL)]
+        found = [] if not mails or self._sendmail() else [_NO_SENDMAIL]
+        if len(mails) < len(addresses) and find_spec("apprise") is None:
+            found.append(NO_APPRISE)
+        return tuple(found)
 
     def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
         def one(number: int, address: str) -> str:
@@ -44,15 +54,18 @@ class RealNotifier:
         return done.stdout.decode("utf-8", "replace").strip() or f"its process ended with exit code {done.code}"
 
     def _mail(self, to: str, title: str, text: str, limit: float) -> str:
-        program = self._commands.find("sendmail") or _SENDMAIL
-        if not Path(program).exists():
-            return "this machine has no sendmail; install a mail server such as postfix, or use mailtos://"
+        program = self._sendmail()
+        if not program:
+            return _NO_SENDMAIL
         message = EmailMessage()
         message["To"], message["Subject"] = to, title
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         done = self._commands.run((program, "-i", "--", to), stdin=bytes(message), timeout=limit)
         return "" if done.ok else f"sendmail ended with exit code {done.code}: {' '.join(done.tail(3))}"
+
+    def _sendmail(self) -> str:
+        return self._commands.find("sendmail") or (_SENDMAIL if Path(_SENDMAIL).exists() else "")
 
 
 def _words(error: Exception, limit: float) -> str:
