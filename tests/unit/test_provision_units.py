@@ -83,13 +83,14 @@ def test_no_number_of_deploys_is_too_many() -> None:
 
 
 def test_a_template_unit_has_two_slots_which_their_links_let_run() -> None:
-    made = units(f"{HEAD}SERVICE_NAME: shop@.service\nDRAIN_TIMEOUT: 45\n")
+    made = units(f"{HEAD}SERVICE_NAME: shop@.service\n")
     assert list(made) == ["shop@.service"]
     slot = made["shop@.service"]
     assert setting(slot, "ConditionPathExists") == setting(slot, "WorkingDirectory") == f"{BASE}/slots/%i"
     assert f"{BASE}/slots/%i/.venv/bin/uvicorn --uds {BASE}/run/%i.sock" in setting(slot, "ExecStart")
-    assert "--timeout-graceful-shutdown 45 " in setting(slot, "ExecStart")
-    assert setting(slot, "TimeoutStopSec") == "50"
+    # When it is stopped, its visitors have had DRAIN_TIMEOUT.
+    assert "--timeout-graceful-shutdown 5 " in setting(slot, "ExecStart")
+    assert setting(slot, "TimeoutStopSec") == "10"
     assert (setting(slot, "DefaultInstance"), setting(slot, "Also")) == ("a", "shop@b.service")
 
 

@@ -1,14 +1,16 @@
 """The old slot's last minute: its visitors finish, then it stops.
 
-The wait is done without the site's lock, by a process that outlives the deploy which started it. Only for the stop it
-takes the lock, and only if the site is still as that deploy left it: a rollback meanwhile leads visitors back by one
-rename, and has a drain of its own. Where this process dies, the next deploy or ``mcc recover`` stops the slot.
+The wait is done without the site's lock, by a process that outlives the deploy which started it. The lock is taken to
+begin the stop, and to remove the link, only if the site is still as that deploy left it: a rollback meanwhile leads
+visitors back by one rename, and has a drain of its own. Where this process dies, the next deploy or ``mcc recover``
+stops the slot.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from mcc.core.layout import Site
 from mcc.core.slots import other, template_of
@@ -20,6 +22,7 @@ from mcc.runs.ledger import read_ledger
 from mcc.runs.recover import dead_runs
 from mcc.runs.slots import live_slot, slot_at
 from mcc.steps.draining import Slot, stop, wait_for_clients
+from mcc.steps.waiting import POLL
 
 _PAUSE = 0.2
 _PATIENCE = 3600.0
@@ -28,31 +31,57 @@ _PATIENCE = 3600.0
 
 def drain_after(site: Site, run: str, timeout: float, hands: Hands, holder: Mapping[str, object]) -> bool:
     """Empty and stop the slot that ``run`` took visitors from; whether it was stopped."""
-    host = hands.host(site, Services())
-    slot = idle_slot(site, host)
-    if slot is None or not _is_last(site, run, host):
+    drain = _Drain(site, run, hands, holder, hands.host(site, Services()))
+    slot = idle_slot(site, drain.host)
+    if slot is None or not drain.is_ours(slot):
         return False
-    wait_for_clients(host, slot, timeout)
-    deadline = host.clock.monotonic() + _PATIENCE
-    while _is_last(site, run, host) and host.clock.monotonic() < deadline:
-        with contextlib.suppress(SiteLocked):
-            return _stop_if_idle(site, run, hands, holder)
-        host.clock.sleep(_PAUSE)
-    return False
+    target = drain.host.files.read_link(slot.link)
+    wait_for_clients(drain.host, slot, timeout)
+    with ThreadPoolExecutor(1) as pool:
+        begun = drain.held(slot, target, lambda: _begin_to_stop(pool, drain.host, slot))
+    return begun and drain.held(slot, target, lambda: stop(drain.host, slot))
 
 
-def _stop_if_idle(site: Site, run: str, hands: Hands, holder: Mapping[str, object]) -> bool:
-    lock = hands.lock(site, holder)
-    try:
-        host = hands.host(site, Services(), lock=lock)
-        slot = idle_slot(site, host)
-        # A dead run is undone first by whoever comes next: what it was about to do with the slots is not known here.
-        if slot is None or not _is_last(site, run, host) or dead_runs(host.files, site):
-            return False
-        stop(host, slot)
-        return True
-    finally:
-        lock.release()
+@dataclass(frozen=True, slots=True)
+class _Drain:
+    """What a run has left to do. ``host`` is one whose commands do not hold the lock on."""
+
+    site: Site
+    run: str
+    hands: Hands
+    holder: Mapping[str, object]
+    host: Host
+
+    def is_ours(self, slot: Slot) -> bool:
+        """Whether the site is still as the run left it."""
+        live = read_ledger(self.host.files, self.site).live
+        return live is not None and live.run == self.run and idle_slot(self.site, self.host) == slot
+
+    def held(self, slot: Slot, target: str, work: Callable[[], None]) -> bool:
+        """Do it while nobody else changes the site, if it is still as the run left it; whether it was done."""
+        deadline = self.host.clock.monotonic() + _PATIENCE
+        while self.is_ours(slot) and self.host.clock.monotonic() < deadline:
+            try:
+                lock = self.hands.lock(self.site, self.holder)
+            except SiteLocked:
+                self.host.clock.sleep(_PAUSE)
+                continue
+            try:
+                same = self.is_ours(slot) and self.host.files.read_link(slot.link) == target
+                # A dead run is undone first, by whoever comes next: what it was about to do with slots is not known.
+                if same := same and not dead_runs(self.host.files, self.site):
+                    work()
+                return same
+            finally:
+                lock.release()
+        return False
+
+
+def _begin_to_stop(pool: ThreadPoolExecutor, host: Host, slot: Slot) -> None:
+    """Who holds on to the end may need seconds to be stopped: the site is held only until the manager has begun."""
+    stopping = pool.submit(host.services.stop, slot.unit)
+    while host.services.state(slot.unit).active and not stopping.done():
+        wait([stopping], POLL)
 
 
 def stop_idle(site: Site, host: Host, timeout: float) -> str:
@@ -74,8 +103,3 @@ def idle_slot(site: Site, host: Host) -> Slot | None:
     template = template_of(Services(names=release.services))
     slot = slot_at(site, template, other(live))
     return slot if template and host.files.kind(slot.link) == "link" else None
-
-
-def _is_last(site: Site, run: str, host: Host) -> bool:
-    live = read_ledger(host.files, site).live
-    return live is not None and live.run == run

@@ -25,6 +25,8 @@ from mcc.provision.wanted import UNITS, File, Templates
 
 # A restart lets new visitors wait for as long as the old process may finish.
 _RESTART_PATIENCE = 10.0
+# A slot is stopped when its visitors had DRAIN_TIMEOUT: what is left are streams, which begin anew.
+_SLOT_PATIENCE = 5.0
 _WORKER_PATIENCE = 30.0
 # The program gives up first, and systemd this much later.
 _MORE = 5.0
@@ -130,7 +132,7 @@ def slot_unit(conf: Conf, name: str) -> str:
     """One of two slots; a link in ``slots/`` says that it may run, and nginx reaches it by a link in ``run/``."""
     site = Site(conf.server.base)
     slot, socket = site.base / "slots/%i", site.run / "%i.sock"
-    patience = conf.services.drain_timeout
+    patience = _SLOT_PATIENCE
     run = web_command(conf, slot / ".venv/bin", socket, patience)
     stale = command(("/bin/rm", "-f", str(socket)), slot=True)
     return f"""\
