@@ -52,6 +52,7 @@ DIED = {"event": "recovery_started", "direction": "back", "reason": "it died"}
         (events("restore", "failed", CUT_OVER, FAILED), {"failure"}, "restore prod failed"),
         (events("deploy", "stuck", FAILED), {"stuck"}, "deploy prod is stuck: a person is needed"),
         (events("rollback"), {"rollback", "success"}, "rollback prod is done: vrs-2 is live"),
+        (events("rollback", "failed", CUT_OVER, FAILED), {"failure"}, "rollback prod failed"),
         (events("backup", "failed", FAILED), {"failure"}, "backup prod failed"),
         (events("deploy", "failed", DIED), {"failure"}, "deploy prod died, and was undone"),
         (events("deploy", "done", DIED), {"failure", "success"}, "deploy prod died, and was finished"),

@@ -118,8 +118,9 @@ def _kinds(action: str, result: str, died: bool, was_live: bool) -> Iterator[Not
 
 def _was_live(events: Sequence[Mapping[str, Any]]) -> bool:
     """Whether visitors may have met the new release."""
+    started = _last(events, "run_started")
     begun = [event for event in events if event.get("event") == "step_done" and event.get("phase") == "cut-over"]
-    return bool(begun) and bool(_last(events, "run_started").get("release"))
+    return bool(begun and started.get("release")) and started.get("action") != "rollback"
 
 
 def _how(kinds: frozenset[NoticeKind], result: str, died: bool, release: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from email.message import EmailMessage
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +32,8 @@ class RealNotifier:
         return tuple(found)
 
     def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
+        from concurrent.futures import ThreadPoolExecutor  # late: most runs tell nobody
+
         def one(number: int, address: str) -> str:
             try:
                 problem = self._send(address, title, text, weight, limit)
@@ -57,6 +57,8 @@ class RealNotifier:
         program = self._sendmail()
         if not program:
             return _NO_SENDMAIL
+        from email.message import EmailMessage
+
         message = EmailMessage()
         message["To"], message["Subject"] = to, title
         message["Auto-Submitted"] = "auto-generated"
