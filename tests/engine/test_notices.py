@@ -22,7 +22,8 @@ from mcc.engine.run import Sink
 from mcc.host.event_log import event_line
 from mcc.model.conf import Notify
 from mcc.model.event import Event, RunEnded, Warned
-from mcc.runs.notices import sending
+from mcc.operations.notify import tell_what_is_due
+from mcc.runs.notices import Told, sending
 from mcc.runs.recover import recover_all
 
 HOOK = "json://hooks.example.com/T0k3n"
@@ -160,6 +161,61 @@ def recovered(scene: Scene) -> list[Sent]:
             recover_all(site, hands, lock, "found", notices=notices)
             lock.release()
     return scene.world.notifier.sent
+
+
+def unsent_scene() -> Scene:
+    """A failure that one of two has not been told of."""
+    scene = told(lambda: scenes.broken("dies"), HOOK, "mail:ops@example.com")
+    scene.world.notifier.broken = {HOOK: "no network"}
+    assert act(scene) == 1
+    return scene
+
+
+def again(scene: Scene) -> list[str]:
+    notify = Told(scene.conf.notify, scene.conf.secrets)
+    host = scene.world.host()
+    return tell_what_is_due(scene.request.site, notify, host, host.clock.now())
+
+
+def test_what_somebody_has_not_taken_is_sent_to_him_again_until_he_has() -> None:
+    scene = unsent_scene()
+    site, disk = scene.request.site, scene.world.disk
+    assert HOOK.encode() not in disk.read(site.unsent)
+    assert again(scene) == []
+    assert disk.kind(site.unsent) == "file"
+    scene.world.notifier.broken = {}
+    (title,) = again(scene)
+    assert [sent.address for sent in scene.world.notifier.sent] == ["mail:ops@example.com", HOOK]
+    assert {sent.title for sent in scene.world.notifier.sent} == {title}
+    assert disk.kind(site.unsent) == "absent"
+    assert again(scene) == []
+
+
+def test_after_a_day_it_is_given_up() -> None:
+    scene = unsent_scene()
+    scene.world.time.pass_by(86401)
+    scene.world.notifier.broken = {}
+    assert again(scene) == []
+    assert scene.world.disk.kind(scene.request.site.unsent) == "absent"
+
+
+def test_a_look_that_dies_loses_no_message() -> None:
+    scene = unsent_scene()
+    scene.world.revive()
+    scene.world.notifier.broken = {}
+    count = _looks(_fork(scene, None))
+    for at in range(1, count + 1):
+        died = _fork(scene, at)
+        with pytest.raises(Killed):
+            again(died)
+        died.world.revive()
+        again(died)
+        assert HOOK in [sent.address for sent in died.world.notifier.sent], at
+
+
+def _looks(scene: Scene) -> int:
+    again(scene)
+    return scene.world.process.ticks
 
 
 def test_a_rehearsal_that_fails_is_told_to_nobody() -> None:

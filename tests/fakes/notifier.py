@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakes.process import Process
@@ -37,9 +37,9 @@ class FakeNotifier:
     def lacks(self, addresses: Sequence[str]) -> tuple[str, ...]:
         return self._state.lacking if addresses else ()
 
-    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
+    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> Mapping[str, str]:
         self._process.tick("notify", title)
         self._state.sent += [
             Sent(address, title, text, weight) for address in addresses if address not in self._state.broken
         ]
-        return tuple(self._state.broken[address] for address in addresses if address in self._state.broken)
+        return {address: self._state.broken[address] for address in addresses if address in self._state.broken}

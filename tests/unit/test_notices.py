@@ -13,7 +13,7 @@ from mcc.core.cron.notify_line import notify_lines
 from mcc.core.layout import Site
 from mcc.core.notices import Place, dead_notice, late_notice, run_notice
 from mcc.errors import Stuck
-from mcc.model.conf import Backup, Notify
+from mcc.model.conf import Notify
 
 SITE = Site(Path("/srv/live/shop prod"))
 PLACE = Place(SITE, "server1", "deploy")
@@ -148,17 +148,12 @@ def test_what_is_no_address_is_refused_without_saying_it(value: object) -> None:
     assert "json://a" not in error.value.message
 
 
-def test_the_crontab_looks_once_an_hour_if_somebody_is_told_of_what_comes_by_itself() -> None:
-    somebody, nobody = Notify(("mail:a@b",)), Notify()
-    _, line = notify_lines(somebody, Backup(), SITE)
+def test_the_crontab_looks_once_an_hour_if_somebody_is_told() -> None:
+    _, line = notify_lines(Notify(("mail:a@b",)), SITE)
     minute, rest = line.split(" ", 1)
     assert 0 <= int(minute) < 60
     assert rest == (
         "* * * * '/srv/live/shop prod/.mcc/bin/mcc' notify --site '/srv/live/shop prod' "
         ">> '/srv/live/shop prod/logs/mcc-notify.log' 2>&1"
     )
-    assert notify_lines(nobody, Backup(), SITE) == ()
-    late = Notify(("mail:a@b",), ("late-backup",))
-    assert notify_lines(late, Backup(), SITE) == ()
-    assert notify_lines(late, Backup(True, None, schedule="0 2 * * *"), SITE) != ()
-    assert notify_lines(Notify(("mail:a@b",), ("success",)), Backup(True, None, schedule="0 2 * * *"), SITE) == ()
+    assert notify_lines(Notify(), SITE) == ()

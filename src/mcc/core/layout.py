@@ -205,6 +205,11 @@ class Site:
         return self.own / "told.json"
 
     @property
+    def unsent(self) -> Path:
+        """Messages that somebody has not taken yet (mode 0600)."""
+        return self.own / "unsent.jsonl"
+
+    @property
     def notes(self) -> Path:
         """Which files mcc itself put into folders that others use too."""
         return self.own / "placed.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ class Notice:
         if self.kinds & {"failure", "stuck"}:
             return "failure"
         return "warning" if self.kinds & {"rollback", "late-backup"} else "success"
+
+
+    def masked(self, mask: Callable[[str], str]) -> Notice:
+        """The same without secrets."""
+        return Notice(self.kinds, mask(self.title), mask(self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _cron(s: Situation) -> Iterator[PlannedStep]:
     conf, site = s.request.conf, s.site
     lines, older = cron_lines(s)
     yield from log_steps(s, lines)
-    own = (*backup_lines(conf.backup, site), *notify_lines(conf.notify, conf.backup, site))
+    own = (*backup_lines(conf.backup, site), *notify_lines(conf.notify, site))
     jobs = many(len(conf.cron) + len(own) // 2, "job")
     step, after = InstallCron(site.base, lines, older), with_block(s.crontab, site.base, lines, older)
     yield PlannedStep("cut-over", f"crontab: {jobs}", step, details=changes(s.crontab, after))
@@ -87,7 +87,7 @@ def cron_lines(s: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     lines = (
         *job_lines(conf.cron, site),
         *backup_lines(conf.backup, site),
-        *notify_lines(conf.notify, conf.backup, site),
+        *notify_lines(conf.notify, site),
     )
     if conf.services.manager == "systemd" and not s.recovers_at_boot:
         lines = (*lines, recovery_line(site))

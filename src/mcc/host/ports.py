@@ -381,10 +381,10 @@ class Notifier(Protocol):
         ...
 
     # effects
-    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
-        """Send to all addresses at the same time, each within ``limit`` seconds; the answer is what went wrong.
+    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> Mapping[str, str]:
+        """Send to all addresses at the same time, each within ``limit`` seconds; what went wrong, by the address.
 
-        ``weight`` is failure, warning or success. No part of an address is in the answer. Never raises.
+        ``weight`` is failure, warning or success. No part of an address is in the words. Never raises.
         """
         ...
 

@@ -13,8 +13,9 @@ from mcc.host.lock import holder_of
 from mcc.host.ports import Files, Host
 from mcc.operations.backup_age import backup_state
 from mcc.runs.ledger import read_ledger
-from mcc.runs.notices import Told, place_of, tell
+from mcc.runs.notices import LIMIT, Told, place_of, tell
 from mcc.runs.recover import dead_runs
+from mcc.runs.unsent import again, take_unsent
 
 
 def send_trial(site: Site, told: Told, host: Host) -> str:
@@ -22,7 +23,7 @@ def send_trial(site: Site, told: Told, host: Host) -> str:
     if not told.notify.addresses:
         raise UsageError("NOTIFY names nobody", help="add it to the conf, such as NOTIFY: mail:ops@example.com")
     count = len(told.notify.addresses)
-    if tell(host, told, trial_notice(place_of(site, host))) < count:
+    if tell(host, told, trial_notice(place_of(site, host))):
         raise StepError("not everybody has got the test message")
     return f"sent to {count} address{'' if count == 1 else 'es'}"
 
@@ -30,15 +31,18 @@ def send_trial(site: Site, told: Told, host: Host) -> str:
 def tell_what_is_due(site: Site, told: Told, host: Host, now: datetime) -> list[str]:
     """Tell what has come up since; the titles of what was told. ``now`` is in cron's time zone.
 
-    Of one thing people are told once a day as long as it lasts.
+    Of one thing people are told once a day as long as it lasts. What they have not got of earlier messages is sent
+    again.
     """
-    before, told_now, titles = _told_before(host.files, site), {}, []
+    addresses = told.notify.addresses
+    titles = [one.title for one in take_unsent(host, site) if again(host, site, one, addresses, LIMIT)]
+    before, told_now = _told_before(host.files, site), {}
     for key, notice in _due(site, place_of(site, host), host, now):
-        if not notice.kinds & {*told.notify.on} or not told.notify.addresses:
+        if not notice.kinds & {*told.notify.on} or not addresses:
             continue
         if before.get(key) == f"{now:%Y-%m-%d}":
             told_now[key] = before[key]
-        elif tell(host, told, notice):
+        elif len(tell(host, told, notice)) < len(told.notify.addresses):
             told_now[key] = f"{now:%Y-%m-%d}"
             titles.append(notice.title)
     if told_now != before:

@@ -21,6 +21,7 @@ from mcc.host.settings import read_conf
 from mcc.model.conf import Notify, Services
 from mcc.runs.hands import Hands
 from mcc.runs.ledger import read_ledger
+from mcc.runs.unsent import keep_unsent
 
 LIMIT = 15.0
 """Seconds that each address has to take a message."""
@@ -61,7 +62,8 @@ class Notices:
             return
         notice = run_notice(place_of(site, host), run, _events(host.files, site, run), stuck)
         if notice is not None and notice.kinds & {*told.notify.on}:
-            tell(host, told, notice)
+            notice = notice.masked(Masker(told.secrets).mask)
+            keep_unsent(host, site, notice, tell(host, told, notice))
 
 
 @contextlib.contextmanager
@@ -77,14 +79,14 @@ def sending(hands: Hands) -> Iterator[Notices]:
         notices.send(hands, stuck)
 
 
-def tell(host: Host, told: Told, notice: Notice) -> int:
-    """Send to all addresses; how many have taken it. What fails is a warning."""
+def tell(host: Host, told: Told, notice: Notice) -> tuple[str, ...]:
+    """Send to all addresses; those that have not taken it. What fails is a warning."""
     mask = Masker(told.secrets).mask
     title, text = mask(notice.title), mask(notice.text)
     problems = host.notifier.send(told.notify.addresses, title, text, notice.weight, LIMIT)
-    for problem in problems:
+    for problem in problems.values():
         host.listener.warn(f"nobody was told: {mask(problem)}")
-    return len(told.notify.addresses) - len(problems)
+    return tuple(problems)
 
 
 def place_of(site: Site, host: Host) -> Place:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shlex
 
 from mcc.core.layout import Site
-from mcc.model.conf import Backup, Notify
+from mcc.model.conf import Notify
 
 MARKER = "# MCC-NOTIFY"
 
 
-def notify_lines(notify: Notify, backup: Backup, site: Site) -> tuple[str, ...]:
-    """Marker and job; none if nobody is told of what comes by itself. crontab(5) wants every ``%`` escaped."""
-    by_itself = "stuck" in notify.on or ("late-backup" in notify.on and backup.enabled and bool(backup.schedule))
-    if not (notify.addresses and by_itself):
+def notify_lines(notify: Notify, site: Site) -> tuple[str, ...]:
+    """Marker and job; none if nobody is told anything. crontab(5) wants every ``%`` escaped."""
+    if not notify.addresses:
         return ()
     tool, base, log = (shlex.quote(str(path)) for path in (site.tool_command, site.base, site.logs / "mcc-notify.log"))
     minute = sum(str(site.base).encode()) % 60  # not all sites of a machine at the same time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class RealNotifier:
             found.append(NO_APPRISE)
         return tuple(found)
 
-    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> tuple[str, ...]:
+    def send(self, addresses: Sequence[str], title: str, text: str, weight: str, limit: float) -> Mapping[str, str]:
         from concurrent.futures import ThreadPoolExecutor  # late: most runs tell nobody
 
         def one(number: int, address: str) -> str:
@@ -42,7 +42,8 @@ class RealNotifier:
             return f"NOTIFY[{number}] ({address.partition(':')[0]}): {problem}" if problem else ""
 
         with ThreadPoolExecutor(max_workers=8) as threads:
-            return tuple(filter(None, threads.map(one, range(1, len(addresses) + 1), addresses)))
+            answers = zip(addresses, threads.map(one, range(1, len(addresses) + 1), addresses), strict=True)
+            return {address: problem for address, problem in answers if problem}
 
     def _send(self, address: str, title: str, text: str, weight: str, limit: float) -> str:
         if address.startswith(MAIL):
