@@ -243,7 +243,8 @@ def _rebuilt(s: Situation, release: Release, host: Host) -> Iterator[str]:
 
 
 def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
-    yield from look_for_changes(host.files, s.crontab, s.site, ledger).sentences
+    whole = s.environment.name if s.environment and s.environment.whole else None  # looked at already
+    yield from look_for_changes(host.files, s.crontab, s.site, ledger, whole).sentences
     yield from s.adoption.warnings()
     release = s.back_to
     if release:

@@ -38,10 +38,10 @@ class RealHttp:
 
         The reason of a bad status is the server's phrase with the first words of its answer.
         """
-        from urllib3.exceptions import HTTPError
-
         if socket is not None:
             return unix_sockets.get(url, socket, timeout, self._user_agent)
+        from urllib3.exceptions import HTTPError
+
         if not url.lower().startswith(("http://", "https://")):
             return Answer(url, 0, _no_address(url))
         try:

@@ -18,6 +18,8 @@ from pathlib import Path
 from mcc.errors import CommandFailed, SiteLocked
 
 _POLL = 0.02
+_NAMING = 0.05
+_BRIEF = 15.0
 
 
 class SiteLock:
@@ -31,12 +33,13 @@ class SiteLock:
 
     @classmethod
     def take(cls, path: Path, holder: Mapping[str, object]) -> SiteLock:
-        """Take the lock, or raise SiteLocked that says whose it is and since when."""
+        """Take the lock, or raise SiteLocked that says whose it is and since when.
+
+        Whoever says of itself (``brief``) that it is done in a moment is waited for: nobody has asked for it.
+        """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held_by = os.pread(descriptor, 4096, 0)
+        held_by = _try(descriptor)
+        if held_by is not None:
             os.close(descriptor)
             help = "wait until it has ended, then try again"
             raise SiteLocked(_who(held_by), help=help, lock=path, whose=held_by.decode(errors="replace")) from None
@@ -53,6 +56,23 @@ class SiteLock:
     def release(self) -> None:
         """Let go. The site is free when no child holds the descriptor any more (flock(2))."""
         os.close(self.descriptor)
+
+
+def _try(descriptor: int) -> bytes | None:
+    """Take a lock, None, or say what its holder wrote."""
+    began = time.monotonic()
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held_by = os.pread(descriptor, 4096, 0)
+            # Who has just taken it has not written its name yet: the text is of the one before.
+            patience = _BRIEF if b'"brief": true' in held_by else _NAMING
+            if time.monotonic() - began > patience:
+                return held_by
+            time.sleep(_POLL)
+        else:
+            return None
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ def run_drain(base: Path, run: str, timeout: float) -> int:
     """Empty and stop the slot that a run took visitors from: what a deploy starts when it is over."""
     site = Site(base.absolute())
     hands = RealHands(screen_for("plain"))
-    drain_after(site, run, timeout, hands, {**_holder(), "what": "the end of a drained slot"})
+    drain_after(site, run, timeout, hands, {**_holder(), "what": "the end of a drained slot", "brief": True})
     return 0
 
 
