@@ -22,6 +22,7 @@ from mcc.errors import SiteError, UsageError
 from mcc.host.environments import is_whole
 from mcc.model.conf import CronJob
 from mcc.model.event import RunEnded, Warned
+from mcc.runs.standing import standings
 
 SITE = Site(BASE)
 
@@ -483,6 +484,9 @@ def test_an_environment_that_is_gone_is_built_anew_and_said_before() -> None:
     assert live is not None
     assert is_whole(one.done.world.disk, SITE.environments / str(live.environment))
     assert f"of {live.name} is gone: it is built anew, from the uv.lock" in one.said
+    (before, now) = (standings(each.world.disk, SITE, each.ledger.releases) for each in (one.scene, one.done))
+    assert before[live.name].rebuilds.endswith(" is gone")
+    assert [each.rebuilds for each in now.values()] == ["", ""]
     planned = plan_rollback(one.scene.fork().back, FakeHands(one.scene.fork().world))
     assert any("is gone: it is built anew" in text for text in planned.warnings)
 
