@@ -79,6 +79,15 @@ def test_a_refused_deploy_leaves_a_dead_run_as_it_lies() -> None:
     assert died.journals() == journals
 
 
+def test_it_is_said_at_once_although_another_run_holds_the_site() -> None:
+    """Nobody waits for a lock to be told that."""
+    scene = frozen_scene()
+    hands = FakeHands(scene.world)
+    hands.lock(SITE, {})
+    with pytest.raises(SiteError, match=WORDS):
+        scene.deploy(hands)
+
+
 def test_a_site_frozen_while_a_deploy_waits_for_it_is_frozen_for_that_deploy() -> None:
     scene = scenes.second()
     hands = FakeHands(scene.world)

@@ -17,7 +17,12 @@ def frozen(site: Site, files: Files) -> Frozen | None:
     kind = files.kind(site.frozen)
     if kind == "absent":
         return None
-    return read_frozen(files.read(site.frozen)) if kind == "file" else Frozen()
+    try:
+        return read_frozen(files.read(site.frozen)) if kind == "file" else Frozen()
+    except FileNotFoundError:
+        return None  # gone since
+    except OSError:
+        return Frozen()  # another user's, closed to us
 
 
 def frozen_data(site: Site, files: Files) -> dict[str, Any] | None:
