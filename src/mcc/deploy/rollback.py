@@ -13,6 +13,7 @@ from mcc.core.ledger import Ledger
 from mcc.core.sudo import required
 from mcc.deploy.adoption import PROJECT, look_for_adoption
 from mcc.deploy.ahead import Ahead, databases_ahead
+from mcc.deploy.assets import lend_steps, own_lent_steps
 from mcc.deploy.checks import back_problems, check_rights, refuse
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.material import adopt_steps, adopted_record
@@ -26,7 +27,7 @@ from mcc.deploy.situation import (
     recovers_at_boot,
     shares_variables,
 )
-from mcc.deploy.slots import drain_steps, look_at_slots, start_steps, switch_steps
+from mcc.deploy.slots import Slots, drain_steps, look_at_slots, start_steps, switch_steps
 from mcc.deploy.way_back import RollbackRequest, choose, components_of, what_is_left
 from mcc.errors import SiteError
 from mcc.host.ports import Files, Host
@@ -86,7 +87,8 @@ def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
     ahead = _ahead(s, release, host)
     marks = tuple(_marks(s, request, leaving))
     warnings = (*request.warnings, *missing, *_warnings(s, ledger, host), *ahead.warnings)
-    return Prepared(_plan(s, release, ahead, marks, warnings), _live_again(s, release))
+    lent = tuple(lend_steps(s, host.files, release))
+    return Prepared(_plan(s, release, ahead, marks, lent, warnings), _live_again(s, release))
 
 
 def _marks(s: Situation, request: RollbackRequest, leaving: str) -> Iterator[PlannedStep]:
@@ -97,10 +99,16 @@ def _marks(s: Situation, request: RollbackRequest, leaving: str) -> Iterator[Pla
 
 
 def _plan(
-    s: Situation, release: Release, ahead: Ahead, marks: tuple[PlannedStep, ...], warnings: tuple[str, ...]
-) -> Plan:  # fmt: skip
+    s: Situation,
+    release: Release,
+    ahead: Ahead,
+    marks: tuple[PlannedStep, ...],
+    lent: tuple[PlannedStep, ...],
+    warnings: tuple[str, ...],
+) -> Plan:
+    runs = s.slots is not None and s.slots.runs
     before = (
-        *(switch_steps(s) if s.slots and s.slots.runs else ()),  # its old slot still drains: visitors first
+        *(switch_steps(s) if runs else lent),  # its old slot still drains: visitors first
         *adopt_steps(s),
         *variables_steps(s),
         *_environment(s, release),
@@ -114,6 +122,8 @@ def _plan(
     after = (
         *adopted_record(s),
         PlannedStep("record", f"{release.name} is live", RecordLive(s.site.ledger, _live_again(s, release))),
+        *(lent if runs else ()),
+        *own_lent_steps(s, lent),
         *marks,
         *drain_steps(s),
         PlannedStep("record", title, TellDatabases(ahead.words, ahead.todo), optional=True),
@@ -144,10 +154,11 @@ def _situation(
         exchanges=release.environment is not None,
     )
     present = environments_of(files, site)
+    slots = look_at_slots(conf, site, host, release.name)
     scripts = files.walk(kept / "scripts") if files.kind(kept / "scripts") == "folder" else ()
     return Situation(
         request=back, run=run, now=now, version=release.name, components=components, ledger=ledger,
-        environment=_planned(back, release, present, host), databases=None, alembic=None,
+        environment=_planned(back, release, present, host, slots), databases=None, alembic=None,
         environments_present=present,
         script_names=tuple(entry.path for entry in scripts if entry.kind == "file"),
         old_records=(), leftovers=(), has_crontab=host.crontab.available(), by=host.machine.user(),
@@ -156,7 +167,7 @@ def _situation(
         adoption=adoption, back_to=release,
         project_files=PROJECT if has_project(files, site, release) else (),
         maintained=maintained(site, files),
-        slots=look_at_slots(conf, site, host, release.name),
+        slots=slots,
     ), missing  # fmt: skip
 
 
@@ -174,11 +185,16 @@ def _conf_of(request: RollbackRequest, release: Release, files: Files) -> tuple[
     return dataclasses.replace(conf, site_files=there), (words,) if words else ()
 
 
-def _planned(request: Request, release: Release, present: tuple[str, ...], host: Host) -> PlannedEnvironment | None:
-    """Its own environment, if nobody has changed it; else one that is built from its lock file."""
+def _planned(
+    request: Request, release: Release, present: tuple[str, ...], host: Host, slots: Slots | None
+) -> PlannedEnvironment | None:
+    """Its own environment, if nobody has changed it; else one that is built from its lock file.
+
+    Where a slot runs it at this moment, visitors are led there first, and then it is looked at.
+    """
     if release.environment is None:
         return None
-    if environment_stands(host.files, request.site, release):
+    if (slots and slots.runs) or environment_stands(host.files, request.site, release):
         python = request.site.environments / release.environment / "bin/python"
         linked = host.files.kind(python) == "link"
         interpreter = (("interpreter", host.files.read_link(python)),) if linked else ()
