@@ -113,7 +113,7 @@ def test_later_deploys_keep_what_is_not_theirs(live: Notes, outputs: Outputs) ->
     box.exec(["install", "-d", "-o", "www-data", "-m", "700", f"{base}/{live.link('current-api')}/cache"])
     crontab, environment, old = box.crontab(), live.link(".venv"), live.link("current-api")
     assert live.post("before the second deploy") == 201
-    planned_from = box.tree(base)
+    planned_from, old_assets = box.tree(base), assets(live)
     live.bring(outputs("v2"))
     assert live.deploy(None, "--plan").code == 0
     assert without_databases(box.tree(base)) == without_databases(planned_from)
@@ -121,6 +121,8 @@ def test_later_deploys_keep_what_is_not_theirs(live: Notes, outputs: Outputs) ->
     second = live.deploy()
     assert second.code == 0, second
     assert [live.version(domain) for domain in DOMAINS] == ["2", "2"]
+    new_assets = assets(live)
+    assert {live.get(path).status for path in {*old_assets, *new_assets}} == {200}
     assert [live.migrations(domain)[-1] for domain in DOMAINS] == ["005_pinned"] * 2
     assert "before the second deploy" in live.get("/api/notes").text
     assert (box.crontab(), live.link(".venv")) == (crontab, environment)
@@ -134,9 +136,18 @@ def test_later_deploys_keep_what_is_not_theirs(live: Notes, outputs: Outputs) ->
     third = live.deploy()
     assert third.code == 0, third
     listed = live.mcc("releases", "--stage", "prod").stdout.splitlines()
-    assert [line.lstrip("<->").split()[1] for line in listed] == ["pruned", "pruned", "live"], listed
-    assert box.exec(["ls", f"{base}/api", f"{base}/ui"]).stdout.count("vrs-") == 2
+    assert [line.lstrip("<->").split()[1] for line in listed] == ["pruned", "good", "live"], listed
+    assert box.exec(["ls", f"{base}/api", f"{base}/ui"]).stdout.count("vrs-") == 4
     assert live.version() == "1"
+    assert assets(live) == old_assets
+    changed = set(new_assets) - set(old_assets)
+    assert changed, "another release, another hash"
+    assert {live.get(path).status for path in changed} == {200}, "a page of the release before goes on"
+
+
+def assets(notes: Notes) -> list[str]:
+    """What the page asks for: names with a hash in them."""
+    return re.findall(r'"(/assets/[^"]+)"', notes.get("/").text)
 
 
 def without_databases(tree: dict[str, str]) -> dict[str, str]:

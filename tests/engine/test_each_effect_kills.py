@@ -153,7 +153,7 @@ CASES: Mapping[str, tuple[Callable[[], Case], Callable[[Any], int]]] = {
 KILLED = {
     "BeginMaintenance", "BuildEnvironment", "CopyEnvironment", "EmptyDatabase", "EndMaintenance",
     "ExchangeEnvironment", "GiveEnvironment", "InstallCron", "KeepAssets", "KeepConf", "KeepCron", "KeepHooks",
-    "KeepMaterial", "KeepPresent", "MakeFolders", "PlaceComponent", "PlacePage", "ReplaceFiles", "RestartServices",
+    "KeepMaterial", "KeepPresent", "LendAssets", "MakeFolders", "PlaceComponent", "PlacePage", "ReplaceFiles", "RestartServices",
     "RestoreOnFailure", "RunHook", "ServicesBack", "ShareFiles", "ShareFolders", "ShareVariables", "StartSlot",
     "StopServices", "SuspendCron", "SwitchLink", "TakeLogs", "WipeFiles", "WriteVariables",
 }  # fmt: skip

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from engine.test_rollback_kills import SITE, BackScene, of
 from fakes import scenes, scripted
 from fakes.deaths import cut_off, killed
 from fakes.hands import FakeHands
@@ -195,3 +196,79 @@ def test_killed_or_cut_off_at_each_of_its_effects_the_site_is_as_before() -> Non
             assert before.difference(State.of(died)) == [], where
             names = died.world.disk.names(died.request.site.own / "releases")
             assert names == [release.name for release in died.ledger.standing()], where
+
+
+class TestRollback:
+    """Now the newer page is the one that is open."""
+
+    def scene(self) -> BackScene:
+        scene = deployed(scenes.first(), 1)
+        bring(scene, 2, **{"deep__er__x-8e0d5f3c.css": "new"})
+        assert scene.deploy() == 0
+        scene.world.time.pass_by(60)
+        return of(scene)
+
+    def test_the_release_that_comes_live_again_gets_the_files_of_the_newer_one(self) -> None:
+        scene = self.scene()
+        newer = str(scene.live)
+        assert scene.go_back() == 0
+        disk, ui = scene.world.disk, BASE / "ui" / str(scene.live)
+        assert assets_of(scene) == {"app-a1b2c3d1.js": b"js 1", "app-a1b2c3d2.js": b"js 2"}
+        assert disk.read(ui / "deep/er/x-8e0d5f3c.css") == b"new"
+        assert disk.read(ui / "index.html") == b"page 1"
+        assert listed(scene) == {
+            "own": {"assets/app-a1b2c3d1.js": 4},
+            "older": {newer: ["assets/app-a1b2c3d2.js", "deep/er/x-8e0d5f3c.css"]},
+        }
+        assert {disk.owner(ui / name) for name in ("deep", "deep/er/x-8e0d5f3c.css")} == {("www-data", "deploy")}
+
+    def test_they_are_not_the_releases_own_in_the_next_deploy(self) -> None:
+        scene = self.scene()
+        assert scene.go_back() == 0
+        scene.keep = 1
+        deployed(scene, 3)
+        assert sorted(assets_of(scene)) == ["app-a1b2c3d1.js", "app-a1b2c3d3.js"]
+
+    def test_a_rollback_that_fails_takes_all_of_it_back(self) -> None:
+        scene = self.scene()
+        old = scene.ledger.standing()[0].name
+        scene.world.units.broken = {old: "answers 500"}
+        before, kept = State.of(scene), scene.world.disk.read(SITE.assets(old, "ui"))
+        assert scene.go_back() == 1
+        assert before.difference(State.of(scene)) == []
+        assert scene.world.disk.read(SITE.assets(old, "ui")) == kept
+
+    @pytest.mark.parametrize("what", ["has a list", "has none"])
+    def test_killed_at_each_of_its_effects_it_is_as_before(self, what: str) -> None:
+        scene = self.scene()
+        old = scene.ledger.standing()[0].name
+        if what == "has none":
+            scene.world.disk.remove(SITE.assets(old, "ui"))
+        before, copy = State.of(scene), scene.fork()
+        assert copy.go_back() == 0
+        trace = copy.world.process.trace
+        ats = [at for at, (_, path) in enumerate(trace, 1) if f"/ui/{old}/" in path or "/.assets" in path]
+        assert len(ats) > 12
+        for die in (killed, cut_off):
+            for died, where in die(scene, BackScene.go_back, ats):
+                assert before.difference(State.of(died)) == [], where
+                assert (died.world.disk.kind(SITE.assets(old, "ui")) == "file") == (what == "has a list"), where
+
+    def test_one_that_cannot_be_copied_is_a_warning(self) -> None:
+        scene = self.scene()
+        trace = scene.fork()
+        assert trace.go_back() == 0
+        at = next(at for at, (what, path) in enumerate(trace.world.process.trace, 1) if "x-8e0d5f3c" in path)
+        one = scene.fork(fail_at=at)
+        hands = FakeHands(one.world)
+        assert one.go_back(hands) == 0
+        said = [event.text for event in hands.events if isinstance(event, Warned)]
+        assert any(text.startswith("pages of newer releases that are open may miss files") for text in said), said
+
+    def test_nothing_is_copied_through_a_link_of_the_older_release(self) -> None:
+        scene = self.scene()
+        old = scene.ledger.standing()[0].name
+        scene.world.plant({f"{BASE}/ui/{old}/deep": str(OUT), str(OUT): None})
+        before = scene.world.disk.names(OUT)
+        assert scene.go_back() == 0
+        assert scene.world.disk.names(OUT) == before

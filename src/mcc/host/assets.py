@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcc.core.assets import Sizes, from_json, is_hashed
+from mcc.core.assets import Listed, Sizes, from_json, is_hashed
 from mcc.host.ports import Files
 
 SKIPPED = (".venv", "__pycache__", "node_modules")
@@ -16,9 +16,12 @@ def hashed_files(files: Files, folder: Path) -> Sizes:
     return {entry.path: entry.size for entry in found if is_hashed(entry.path)}
 
 
-def own_assets(files: Files, folder: Path, kept: Path) -> Sizes:
+def listed_assets(files: Files, folder: Path, kept: Path) -> Listed:
     """What a release's list says; without one (by a script, or an older mcc) all that its folder has is its own."""
-    if files.kind(folder) != "folder":
-        return {}
     listed = from_json(files.read(kept)) if files.kind(kept) == "file" else None
-    return hashed_files(files, folder) if listed is None else listed.own
+    return Listed(hashed_files(files, folder), {}) if listed is None else listed
+
+
+def own_assets(files: Files, folder: Path, kept: Path) -> Sizes:
+    """The hashed files that a release brought itself; none if its folder is gone."""
+    return listed_assets(files, folder, kept).own if files.kind(folder) == "folder" else {}

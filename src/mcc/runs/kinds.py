@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcc.engine.codec import Kinds, kinds_of
 from mcc.steps.adopt import ExchangeEnvironment, KeepCron, UseAdopted
 from mcc.steps.alembic import FurnishRoom, RunAlembic
-from mcc.steps.assets import KeepAssets
+from mcc.steps.assets import KeepAssets, LendAssets
 from mcc.steps.backup import BackUpDatabases
 from mcc.steps.backup_keep import PromoteSet, PruneSets
 from mcc.steps.clone import CopySource, FetchSources, PutClone
@@ -38,7 +38,7 @@ from mcc.steps.wipe import EmptyDatabase, LetGo, WipeFiles
 def step_kinds() -> Kinds:
     """Every step class by its name."""
     return kinds_of(
-        BackUpDatabases, KeepAssets, PromoteSet, PruneSets,
+        BackUpDatabases, KeepAssets, LendAssets, PromoteSet, PruneSets,
         CopySource, FetchSources, KeepPresent, PutBack, PutClone, RestoreOnFailure, VerifyCopies,
         FurnishRoom, RunAlembic,
         ExchangeEnvironment, KeepCron, KeepMaterial, TellDatabases, UseAdopted,
