@@ -153,9 +153,9 @@ CASES: Mapping[str, tuple[Callable[[], Case], Callable[[Any], int]]] = {
 KILLED = {
     "BeginMaintenance", "BuildEnvironment", "CopyEnvironment", "EmptyDatabase", "EndMaintenance",
     "ExchangeEnvironment", "GiveEnvironment", "InstallCron", "KeepAssets", "KeepConf", "KeepCron", "KeepHooks",
-    "KeepMaterial", "KeepPresent", "LendAssets", "MakeFolders", "PlaceComponent", "PlacePage", "ReplaceFiles", "RestartServices",
-    "RestoreOnFailure", "RunHook", "ServicesBack", "ShareFiles", "ShareFolders", "ShareVariables", "StartSlot",
-    "StopServices", "SuspendCron", "SwitchLink", "TakeLogs", "WipeFiles", "WriteVariables",
+    "KeepMaterial", "KeepPresent", "LendAssets", "MakeFolders", "PlaceComponent", "PlacePage", "ReplaceFiles",
+    "RestartServices", "RestoreOnFailure", "RunHook", "ServicesBack", "ShareFiles", "ShareFolders", "ShareVariables",
+    "StartSlot", "StopServices", "SuspendCron", "SwitchLink", "TakeLogs", "WipeFiles", "WriteVariables",
 }  # fmt: skip
 """The steps of runs that can fail, each in at least one of the cases."""
 
