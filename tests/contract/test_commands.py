@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,3 +125,31 @@ def test_a_program_that_does_not_end_in_time(case: Case, request: pytest.Fixture
     with pytest.raises(CommandFailed, match=r"did not end within 0\.2 s"):
         world.host().commands.run((case.tool, "hang"), timeout=0.2)
     assert world.time.passed == 0.2
+
+
+def test_a_detached_program_that_is_missing(case: Case) -> None:
+    with pytest.raises(CommandFailed, match="/nowhere/tool cannot be started"):
+        case.commands.detach(["/nowhere/tool"])
+
+
+def test_a_detached_program_has_a_session_of_its_own_and_holds_no_lock(tmp_path: Path) -> None:
+    """What it inherits would keep the site held, or an ssh connection open, until it ends."""
+    said, lock = tmp_path / "said", os.open(tmp_path, os.O_RDONLY)
+    script = "ps -o sid= -p $$; ls -l /proc/$$/fd; echo mark=$MARK"
+    try:
+        commands = RealCommands((lock,), {"MARK": "of the run"})
+        commands.detach(["sh", "-c", f"{{ {script}; }} >{said}.part 2>&1; mv {said}.part {said}"])
+        until(said.exists)
+    finally:
+        os.close(lock)
+    text = said.read_text()
+    assert int(text.split()[0]) != os.getsid(0)
+    assert "mark=\n" in text
+    assert f"{tmp_path}\n" not in text
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -156,7 +156,7 @@ def test_undisturbed_it_ends_with_one_slot_up_and_its_link_alone(name: str) -> N
 @pytest.mark.parametrize("name", CASES)
 def test_killed_anywhere_it_is_before_or_after(name: str) -> None:
     start, after, _, _ = case(name)
-    ats = some(40, after.world.process.ticks, name)
+    ats = some(16, after.world.process.ticks, name)
     for scene, where in killed(start, CASES[name][1], ats):
         check(name, scene, where)
 
@@ -164,14 +164,14 @@ def test_killed_anywhere_it_is_before_or_after(name: str) -> None:
 @pytest.mark.parametrize("name", ["second", "third, while the old slot drains", "smoke fails", "back"])
 def test_also_when_the_recovery_dies(name: str) -> None:
     start, after, _, _ = case(name)
-    for scene, where in killed_twice(start, CASES[name][1], some(12, after.world.process.ticks, name), 3):
+    for scene, where in killed_twice(start, CASES[name][1], some(5, after.world.process.ticks, name), 3):
         check(name, scene, where)
 
 
 @pytest.mark.parametrize("name", ["first", "second", "smoke fails", "back, while the old slot drains"])
 def test_also_after_a_power_cut_with_either_slot_live(name: str) -> None:
     start, after, _, _ = case(name)
-    for scene, where in cut_off(start, CASES[name][1], some(20, after.world.process.ticks, name)):
+    for scene, where in cut_off(start, CASES[name][1], some(8, after.world.process.ticks, name)):
         check(name, scene, where)
 
 
@@ -180,7 +180,7 @@ def test_at_no_effect_is_there_nobody_behind_the_link(name: str) -> None:
     """Right when the process dies, before anybody recovers: visitors are served."""
     start, after, _, _ = case(name)
     allowed = {visitors(start), visitors(after), *_new(start)}
-    for at in some(60, after.world.process.ticks, f"served {name}"):
+    for at in some(30, after.world.process.ticks, f"served {name}"):
         assert visitors(dead(start, CASES[name][1], at)) in allowed - {""}, at
 
 

@@ -63,6 +63,8 @@ class RealCommands:
             _end(process)
 
     def detach(self, words: Sequence[str]) -> None:
+        if self.find(words[0]) is None:  # setsid would say it to nobody
+            raise CommandFailed(f"{words[0]} cannot be started: there is no such program")
         try:
             # A child in between, which init inherits from: nobody here has to wait for the program.
             subprocess.run(
