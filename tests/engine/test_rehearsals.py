@@ -87,6 +87,15 @@ def test_databases_that_would_be_migrated_are_copied_and_the_copies_go() -> None
     assert sets(scene) == []
 
 
+def test_also_copies_that_a_deploy_would_keep_whatever_becomes_of_it() -> None:
+    """Its migrations may change a database half-way without saying so; a rehearsal runs none."""
+    scene = scenes.second()
+    path = f"{OUT}/{scenes.MIGRATIONS}/003_three.sql"
+    scene.world.plant({path: b"-- mcc: no-transaction\nCREATE INDEX i ON t (a);"})
+    assert act(scene) == 0
+    assert sets(scene) == []
+
+
 def test_what_cannot_be_built_fails_it() -> None:
     before = scenes.second()
     scene = before.fork()
