@@ -227,11 +227,17 @@ def test_mcc_the_script_mcc_and_back_again(live: Notes, outputs: Outputs, script
     assert live.link(".venv") != environment
     assert live.post("after both") == 201
 
+    assert live.mcc("freeze", "--site", live.base, "it loses orders").code == 0
+    refused = live.mcc("deploy", "--stage", "prod")
+    assert (refused.code, f"{live.base} is frozen by stenvala since" in refused.stderr) == (2, True), refused
+    bad = str(live.status()["live"]["name"])
     with opening(live, *OPENED) as opened:
-        back = live.mcc("rollback", "--stage", "prod")
+        back = live.mcc("rollback", "--stage", "prod", "--mark-bad", "it loses orders")
     assert back.code == 0, back
     assert (opened.failures, opened.failed) == (0, [])
     live.wait_for_version("2")
+    assert {each["name"]: each["bad"] for each in releases(live) if each["state"] == "bad"} == {bad: "it loses orders"}
+    assert live.mcc("rollback", "--stage", "prod", "--to", bad).code == 2
     assert live.link("current-api") == f"api/{by_script}"
     assert live.link(".venv") != environment
     as_service = ["setpriv", "--reuid=www-data", "--regid=stenvala", "--clear-groups"]

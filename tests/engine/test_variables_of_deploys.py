@@ -15,8 +15,8 @@ from mcc.core.layout import Site
 from mcc.core.ownership import variables_acl
 from mcc.core.provisioned import marker, start_program
 from mcc.deploy.rollback import rollback
-from mcc.deploy.way_back import RollbackRequest, choose
 from mcc.deploy.run import plan_deploy
+from mcc.deploy.way_back import RollbackRequest, choose
 from mcc.model.conf import Ownership
 
 SITE = Site(BASE)

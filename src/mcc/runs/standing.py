@@ -15,7 +15,7 @@ from mcc.model.release import Release
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``obstacle``: why there is no way back to a release, in words; ``rebuilds``: what a way back has to build anew."""
+    """``obstacle``: why there is no way back to a release, in words; ``rebuilds``: what one has to build anew."""
 
     obstacle: str = ""
     rebuilds: str = ""
