@@ -30,7 +30,6 @@ class Notice:
             return "failure"
         return "warning" if self.kinds & {"rollback", "late-backup"} else "success"
 
-
     def masked(self, mask: Callable[[str], str]) -> Notice:
         """The same without secrets."""
         return Notice(self.kinds, mask(self.title), mask(self.text))
