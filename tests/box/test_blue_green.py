@@ -189,6 +189,13 @@ def test_the_first_deploy_starts_one_slot(site: Site) -> None:
     assert site.link("run/current-api.sock") == "a.sock"
 
 
+def test_check_looks_at_both_slots_and_asks_the_live_one(site: Site) -> None:
+    seen = site.mcc("check", "--stage", "prod", "--format", "json")
+    found = {(each["code"], each["level"]) for each in json.loads(seen.stdout)["findings"]}
+    assert ("http.health-answers", "ok") in found, seen
+    assert not [code for code, level in found if level != "ok" and code.startswith(("units.", "sudo.", "http."))], seen
+
+
 def test_under_load_no_request_fails_over_cut_overs_ways_back_and_broken_releases(
     site: Site, builds: dict[str, Path]
 ) -> None:
@@ -198,7 +205,7 @@ def test_under_load_no_request_fails_over_cut_overs_ways_back_and_broken_release
         for number in range(40 if FULL else 4):  # each while the other slot drains
             back = site.back(*(["--to", newest(site)] if number % 2 else []))
             assert back.code == 0, back
-        for broken in ("answers-500", "does-not-start")[: 2 if FULL else 1]:
+        for broken in ("does-not-start", "answers-500")[: 2 if FULL else 1]:
             done = site.deploy(builds[broken], **CONF)
             assert done.code == 1, done
         site.drained()
