@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 
 from engine import test_slot_kills as slots
-from fakes.scenes import Scene, State, second, simple_conf
+from fakes.scenes import OUT, Scene, State, second, simple_conf
 from fakes.services import Unit
 from mcc.core import sudo
 from mcc.core.layout import Site
 from mcc.errors import Refused
-from mcc.model.conf import Conf, Ownership, Server, Services
+from mcc.model.conf import Component, Conf, Ownership, Server, Services
 from mcc.model.event import Warned
 
 
@@ -96,6 +96,17 @@ def test_another_instance_is_a_unit_like_any_other() -> None:
     scene.conf = conf(names=("app@main.service",))
     assert scene.deploy() == 0
     assert scene.world.units.units["app@main.service"].starts
+
+
+def test_a_front_end_alone_leaves_the_slots_as_they_are() -> None:
+    scene = slots.second()
+    found = (Component("ui", "ui", (("ui", "."),), (("current-ui", "."),)),)
+    scene.conf = dataclasses.replace(scene.conf, components=found, cron=(), site_files=())
+    scene.bring({f"{OUT}/ui/index.html": b"page 2", f"{OUT}/conf-prod.yml": b""})
+    served, links = slots.visitors(scene), scene.world.disk.names(slots.SITE.slots)
+    assert scene.deploy() == 0
+    assert (slots.visitors(scene), scene.world.disk.names(slots.SITE.slots)) == (served, links)
+    assert scene.world.commands.detached == []
 
 
 def test_another_manager_knows_no_slots() -> None:

@@ -154,7 +154,7 @@ def _situation(
         exchanges=release.environment is not None,
     )
     present = environments_of(files, site)
-    slots = look_at_slots(conf, site, host, release.name)
+    slots = look_at_slots(conf, site, host, components, release.name)
     scripts = files.walk(kept / "scripts") if files.kind(kept / "scripts") == "folder" else ()
     return Situation(
         request=back, run=run, now=now, version=release.name, components=components, ledger=ledger,

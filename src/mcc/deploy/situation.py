@@ -207,7 +207,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         shares_variables=shares_variables(request.site, host.files),
         resets=resets,
         code=host.hooks.read(request.output),
-        slots=look_at_slots(request.conf, request.site, host),
+        slots=look_at_slots(request.conf, request.site, host, components),
     )
     hooks = told(situation, host, found.targets)
     return dataclasses.replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from mcc.core.smoke import smoke_urls
 from mcc.core.unit_names import SLOTS, instance_of, is_template, unit_file
 from mcc.errors import Refused, SiteError
 from mcc.host.ports import Host
-from mcc.model.conf import Conf
+from mcc.model.conf import Component, Conf
 from mcc.model.plan import Phase, PlannedStep, Step
 from mcc.runs.slots import live_slot, slot_at, slot_health, units_that_run
 from mcc.steps.draining import Slot
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mcc.deploy.situation import Situation
 
 _PATIENCE = 2.0
+_LINK = "current-api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,15 @@ class Slots:
     up: tuple[str, ...] = ()
 
 
-def look_at_slots(conf: Conf, site: Site, host: Host, version: str = "") -> Slots | None:
-    """None for a site without a template unit. ``version``: a release that may be running still."""
+def look_at_slots(
+    conf: Conf, site: Site, host: Host, components: Sequence[Component], version: str = ""
+) -> Slots | None:
+    """None for a site without a template unit, and for a release without what it runs.
+
+    ``version``: a release that may be running still.
+    """
     template = template_of(conf.services)
-    if not template:
+    if not template or _application(components) is None:
         return None
     live = live_slot(site, host.files)
     following = other(live)
@@ -56,6 +62,13 @@ def look_at_slots(conf: Conf, site: Site, host: Host, version: str = "") -> Slot
     link = host.files.read_link(slot.link) if host.files.kind(slot.link) == "link" else ""
     runs = bool(version and live) and Path(link).name == version and _is_well(conf, slot, host)
     return Slots(template, live, following, runs, units_that_run(conf.services, site, host.files))
+
+
+def _application(components: Sequence[Component]) -> Component | None:
+    """What a slot runs; a front end that is deployed alone has none."""
+    found = [each for each in components if each.environment]
+    found += [each for each in components if _LINK in dict(each.links)]
+    return found[0] if found else None
 
 
 def _is_well(conf: Conf, slot: Slot, host: Host) -> bool:
@@ -143,7 +156,8 @@ def _target(s: Situation) -> str:
 
 def _folder(s: Situation) -> Path:
     """The release folder with the application in it: what a unit finds below ``slots/a``."""
-    component = s.environment_component or s.components[0]
+    component = _application(s.components)
+    assert component is not None  # else there are no slots
     return s.release_folder(component)
 
 
