@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mcc.errors import MigrationFailed
+from mcc.host.openat2 import without_links
 from mcc.host.way import looked_at, open_name, parent_of
 
 _MOST_LINKS = 40
+_LOOK = os.O_PATH | os.O_CLOEXEC
 _TRIES = 5
 # Side files get the folder's group: a service without that group makes some that the deploy user could not write.
 _FOLDER_MODE = stat.S_ISGID | 0o775
@@ -25,10 +27,16 @@ _THINGS = "SELECT count(*) FROM sqlite_master"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The path without links, and the file's size (None: there is no file)."""
+    """The path without links, and the file's size (None: there is no file).
+
+    ``file`` is its device and inode, if the way to it was gone in one call; ``descriptor`` the number that the
+    file had in this process then.
+    """
 
     path: str
     size: int | None
+    file: tuple[int, int] | None = None
+    descriptor: int = -1
 
     def uri(self, options: str) -> str:
         if self.path.isascii():  # several times faster, and what nearly all are
@@ -48,6 +56,9 @@ def place_of(database: Path) -> Place:
     must not lead a deploy elsewhere. SQLite takes a path and no descriptor, so that its owner may exchange
     a folder for a link in between: whoever opens the file asks :func:`is_on` before anything is written.
     """
+    straight = _straight(database)
+    if straight is not None:
+        return straight
     path, found = _followed(database)
     if found is None:
         return Place(path, None)
@@ -55,6 +66,32 @@ def place_of(database: Path) -> Place:
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise MigrationFailed(f"{database} is {kind}, not a database", help=f"move it away: mv {database} …")
     return Place(path, found.st_size)
+
+
+def _straight(database: Path) -> Place | None:
+    """What nearly all are, in one call: a file with no link on its way; None for all others."""
+    path = str(database)
+    descriptor = without_links(path, _LOOK) if path.startswith("/") and "//" not in path and "/." not in path else None
+    if descriptor is None:
+        return None
+    found = os.fstat(descriptor)
+    os.close(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Place(path, found.st_size, _numbers(found), descriptor)
+
+
+def is_open(place: Place) -> bool:
+    """Whether this process has the file open that was found at the place: what was opened since is that file.
+
+    The lowest free number is what the next open gets (open(2)), so that it is mostly where the look was.
+    """
+    if place.file is None:
+        return False
+    with contextlib.suppress(OSError):
+        if _numbers(os.fstat(place.descriptor)) == place.file:
+            return True
+    return _held(place.file) > 0
 
 
 def identity(path: str) -> tuple[int, int] | None:
