@@ -21,7 +21,6 @@ _TRIES = 5
 # Side files get the folder's group: a service without that group makes some that the deploy user could not write.
 _FOLDER_MODE = stat.S_ISGID | 0o775
 _FILE_MODE = 0o664
-_PATH = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"  # a path need not be text
 _THINGS = "SELECT count(*) FROM sqlite_master"
 
 
@@ -78,7 +77,7 @@ def _straight(database: Path) -> Place | None:
     os.close(descriptor)
     if not stat.S_ISREG(found.st_mode):
         return None
-    return Place(path, found.st_size, _numbers(found), descriptor)
+    return Place(path, found.st_size, numbers(found), descriptor)
 
 
 def is_open(place: Place) -> bool:
@@ -89,16 +88,16 @@ def is_open(place: Place) -> bool:
     if place.file is None:
         return False
     with contextlib.suppress(OSError):
-        if _numbers(os.fstat(place.descriptor)) == place.file:
+        if numbers(os.fstat(place.descriptor)) == place.file:
             return True
-    return _held(place.file) > 0
+    return held_count(place.file) > 0
 
 
 def identity(path: str) -> tuple[int, int] | None:
     """Device and inode of what is at a path; None if nothing is, or if it is behind a stranger's link."""
     try:
         with looked_at(Path(path)) as found:
-            return _numbers(os.fstat(found))
+            return numbers(os.fstat(found))
     except OSError:
         return None
 
@@ -109,21 +108,32 @@ def is_on(connection: sqlite3.Connection, place: Place, before: tuple[int, int] 
     SQLite says by which path it opened the file, without links; a folder that was exchanged for a moment shows
     in what this process has open. ``ours``: how many descriptors of the file it holds besides SQLite.
     """
-    if before is None or connection.execute(_PATH).fetchone()[0] != os.fsencode(place.path):
+    if before is None or _path_of(connection) != os.fsencode(place.path):
         return False
-    return identity(place.path) == before and _held(before) > ours
+    return identity(place.path) == before and held_count(before) > ours
 
 
-def _held(file: tuple[int, int]) -> int:
+def _path_of(connection: sqlite3.Connection) -> bytes:
+    """By which path SQLite opened the file. The pragma needs no lock, as its table of the same name does."""
+    usual, connection.text_factory = connection.text_factory, bytes  # a path need not be text
+    try:
+        rows = connection.execute("PRAGMA database_list").fetchall()
+    finally:
+        connection.text_factory = usual
+    return next((bytes(file or b"") for _, name, file in rows if name == b"main"), b"")
+
+
+def held_count(file: tuple[int, int]) -> int:
     """How many descriptors of a file this process has."""
     count = 0
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - many times, and names alone
         with contextlib.suppress(OSError):  # the one that listed them
-            count += _numbers(os.stat(f"/proc/self/fd/{name}")) == file  # noqa: PTH116
+            count += numbers(os.stat(f"/proc/self/fd/{name}")) == file  # noqa: PTH116
     return count
 
 
-def _numbers(found: os.stat_result) -> tuple[int, int]:
+def numbers(found: os.stat_result) -> tuple[int, int]:
+    """Device and inode."""
     return found.st_dev, found.st_ino
 
 
@@ -199,7 +209,7 @@ class Made:
 
     def _unlink(self, file: tuple[int, int]) -> None:
         with parent_of(Path(self.path)) as (above, name):
-            if _numbers(os.stat(name, dir_fd=above, follow_symlinks=False)) == file:
+            if numbers(os.stat(name, dir_fd=above, follow_symlinks=False)) == file:
                 os.unlink(name, dir_fd=above)
 
 
