@@ -25,7 +25,6 @@ from mcc.core.provisioned import is_ours, recovery_files
 from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.databases import PlannedDatabases, plan_databases
-from mcc.deploy.hooks import told
 from mcc.deploy.request import Request
 from mcc.errors import SiteError
 from mcc.host.environments import is_whole
@@ -92,6 +91,8 @@ class Situation:
     """Services read ``.env``, which is there, as their own user."""
     resets: bool = False
     """Data is wiped first, so that databases count as empty."""
+    every_target: tuple[Target, ...] = ()
+    """All databases of the site, for the project's own steps."""
     led_to: frozenset[str] = frozenset()
     """Where links of the site lead that this run does not switch, with all folders above, from the base on."""
 
@@ -164,6 +165,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         databases=plan_databases(request, found, components, blank=resets),
         alembic=alembic,
         kept=alembic.kept if alembic else found.kept,
+        every_target=found.targets,
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
@@ -188,12 +190,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         resets=resets,
         code=host.hooks.read(request.output),
     )
-    hooks = told(situation, host, found.targets)
-    return dataclasses.replace(
-        situation,
-        kept={**situation.kept, **hooks},
-        led_to=led_to(host.files, request.site, ledger, situation.switched),
-    )
+    return dataclasses.replace(situation, led_to=led_to(host.files, request.site, ledger, situation.switched))
 
 
 def recovers_at_boot(files: Files, site: Site) -> bool:
