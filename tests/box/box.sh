@@ -213,8 +213,8 @@ boot() {
 }
 
 wait_up() { # until systemd says that every unit is up
-  local run=$RUN/$1 pid leader state i; pid=$(cat "$run/pid")
-  for ((i = 0; i < 1000; i++)); do
+  local run=$RUN/$1 pid leader state end=$((SECONDS + 90)); pid=$(cat "$run/pid")
+  while [ $SECONDS -lt $end ]; do # a busy machine boots slowly
     alive "$pid" || { cat "$run/console" >&2; return 1; }
     leader=$(pgrep -P "$pid" | head -1) && state=$(inside "$leader" systemctl is-system-running --wait 2>/dev/null || true)
     case ${state:-} in

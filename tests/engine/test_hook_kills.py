@@ -255,7 +255,7 @@ def test_a_hook_of_a_reset_is_told_of_no_release_before(wiped: bool) -> None:
     scene = with_hooks(scenes.second())
     host = FakeHands(scene.world).host(SITE, scene.request.conf.services)
     s = look(scene.request, host, "run", "tool", resets=wiped)
-    told_of = json.loads(told(s, host, ())["hooks.json"])
+    told_of = json.loads(told(s, host)["hooks.json"])
     assert (told_of["previous"] is None) == wiped
 
 

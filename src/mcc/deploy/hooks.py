@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from mcc.core.hooks import BEHIND_COMMIT
+from mcc.deploy.situation import Situation
 from mcc.host.ports import Host
-from mcc.model.database import Target
 from mcc.model.plan import PlannedStep
 from mcc.runs.hooks import Folders, context_file, folders_of, hook_step, keep_step, site_secrets
-
-if TYPE_CHECKING:
-    from mcc.deploy.situation import Situation
 
 
 def keep_steps(s: Situation) -> Iterator[PlannedStep]:
@@ -35,7 +31,7 @@ def _hooks(s: Situation, when: str, step: str) -> Iterator[PlannedStep]:
             yield hook_step(hook, s.code, s.site, s.version, s.run, optional=step in BEHIND_COMMIT)
 
 
-def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, bytes]:
+def told(s: Situation, host: Host) -> Mapping[str, bytes]:
     """What the hooks of this deploy may know; nothing without hooks."""
     if s.code is None or not s.code.around_steps:
         return {}
@@ -51,5 +47,5 @@ def told(s: Situation, host: Host, targets: Iterable[Target]) -> Mapping[str, by
     previous = None if s.resets else folders_of(live, s.site, host.files)
     return context_file(
         request.conf, site_secrets(s.site, host.files), request.stage.name, request.stage.parameters, request.output,
-        targets, release, previous, request.build,
+        s.every_target, release, previous, request.build,
     )  # fmt: skip

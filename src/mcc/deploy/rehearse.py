@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mcc.core.wording import many
 from mcc.deploy.backups import back_up_steps
 from mcc.deploy.checks import check_request, check_situation
-from mcc.deploy.hooks import around
+from mcc.deploy.hooks import around, told
 from mcc.deploy.plan import make_plan, preparing_steps
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, look
@@ -47,7 +47,7 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str) -> Prepared:
     s = look(request, host, run, hands.tool(request.site).version)
     warnings = (*request.warnings, *check_situation(s, host))
     steps = tuple(_steps(s))
-    return Prepared(Plan(steps, (), warnings), kept=s.kept, rehearsal=tuple(_unseen(s, steps)))
+    return Prepared(Plan(steps, (), warnings), kept={**s.kept, **told(s, host)}, rehearsal=tuple(_unseen(s, steps)))
 
 
 def _steps(s: Situation) -> Iterator[PlannedStep]:

@@ -16,6 +16,7 @@ from mcc.core.databases import files_of
 from mcc.core.protection import refuse_protected
 from mcc.core.wording import many
 from mcc.deploy.checks import check_request, check_situation
+from mcc.deploy.hooks import told
 from mcc.deploy.plan import make_plan, new_release, owned_paths
 from mcc.deploy.request import Request
 from mcc.deploy.rights import is_shared, rules_of
@@ -76,7 +77,7 @@ def _prepared(request: Request, hands: Hands, host: Host, run: str, confirm: str
         PlannedStep("prune", "what was wiped is removed", RemoveLeftovers((gone,), ()), optional=True),
     )
     full = Plan(plan.before, after, (*plan.warnings, *warnings))
-    kept = {**found.kept, **situation.kept}
+    kept = {**found.kept, **situation.kept, **told(situation, host)}
     return situation, Prepared(full, new_release(situation), kept)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from mcc.deploy.checks import check_request, check_situation
+from mcc.deploy.hooks import told
 from mcc.deploy.plan import make_plan, new_release
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, look
@@ -32,7 +33,8 @@ def deploy(request: Request, hands: Hands) -> int:
 
     def prepare(host: Host, run: str) -> Prepared:
         situation, plan = _plan(request, hands, host, run)
-        return Prepared(plan, new_release(situation), situation.kept)
+        kept = {**situation.kept, **told(situation, host)}
+        return Prepared(plan, new_release(situation), kept)
 
     return run_work(_work(request), prepare, hands)
 

@@ -26,7 +26,6 @@ from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
 from mcc.deploy.assets import PlannedAssets, plan_assets
 from mcc.deploy.databases import PlannedDatabases, plan_databases
-from mcc.deploy.hooks import told
 from mcc.deploy.request import Request
 from mcc.deploy.slots import Slots, look_at_slots
 from mcc.errors import SiteError
@@ -95,6 +94,8 @@ class Situation:
     """Services read ``.env``, which is there, as their own user."""
     resets: bool = False
     """Data is wiped first, so that databases count as empty."""
+    every_target: tuple[Target, ...] = ()
+    """All databases of the site, for the project's own steps."""
     led_to: frozenset[str] = frozenset()
     """Where links of the site lead before the run, with all folders above, from the base on."""
     old_confs: tuple[Path, ...] = ()
@@ -104,9 +105,9 @@ class Situation:
     irreplaceable: frozenset[str] = frozenset()
     """Releases whose environments could not be built again."""
     slots: Slots | None = None
+    """Of a template unit: which slot is live, and which one is next."""
     assets: tuple[PlannedAssets, ...] = ()
     """Front ends of the output, with what they take over from older ones."""
-    """Of a template unit: which slot is live, and which one is next."""
 
     @property
     def site(self) -> Site:
@@ -183,6 +184,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         databases=plan_databases(request, found, components, blank=resets),
         alembic=alembic,
         kept=alembic.kept if alembic else found.kept,
+        every_target=found.targets,
         environments_present=present,
         script_names=_scripts(host.files, request.output / "scripts"),
         old_records=_old_records(host.files, request.site),
@@ -209,10 +211,8 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         code=host.hooks.read(request.output),
         slots=look_at_slots(request.conf, request.site, host, components),
     )
-    hooks = told(situation, host, found.targets)
     return dataclasses.replace(
         situation,
-        kept={**situation.kept, **hooks},
         led_to=led_to(host.files, request.site, ledger, ()),
         running=running(host, request.conf.services, situation.known),
         irreplaceable=irreplaceable(host.files, request.site, ledger),

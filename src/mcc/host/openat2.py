@@ -19,7 +19,7 @@ class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-def without_links(path: Path, flags: int) -> int | None:
+def without_links(path: Path | str, flags: int) -> int | None:
     """A descriptor of what is there; None for whatever reason: the long way knows it."""
     call = _syscall()
     if call is None:

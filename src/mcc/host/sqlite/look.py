@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcc.errors import MigrationFailed
 from mcc.host.sqlite.errors import failed
-from mcc.host.sqlite.place import Place, identity, is_on, place_of
+from mcc.host.sqlite.place import Place, identity, is_on, is_open, place_of
 from mcc.host.sqlite.tracking import found_in, read_rows
 from mcc.model.database import Found, Tracking
 
@@ -20,10 +20,9 @@ def look(database: Path, tracking: Tracking) -> Found:
     place = place_of(database)
     if not place.size:
         return Found(place.size is not None)
-    before = identity(place.path)
     for options in ways_to_look(place):
         try:
-            return _found(place, options, before, tracking)
+            return _found(place, options, tracking)
         except sqlite3.Error as error:
             reason = error
     raise failed(database, reason, wait=_WAIT, table=tracking.table) from reason
@@ -41,10 +40,11 @@ def ways_to_look(place: Place) -> list[str]:
     return ["mode=ro&immutable=1"] * quiet + ["mode=ro", "mode=rw"]
 
 
-def _found(place: Place, options: str, before: tuple[int, int] | None, tracking: Tracking) -> Found:
-    uri = place.uri(options)
+def _found(place: Place, options: str, tracking: Tracking) -> Found:
+    uri, before = place.uri(options), place.file or identity(place.path)
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_WAIT)) as connection:
-        _refuse_another(connection, place, before)
+        if not ("immutable" in options and is_open(place)):  # nothing is looked for beside a file that is read so
+            _refuse_another(connection, place, before)
         try:
             return found_in(connection, tracking, read_rows(connection, tracking))
         except sqlite3.OperationalError as error:

@@ -15,6 +15,7 @@ from mcc.host.database_ports import Each
 from mcc.host.sqlite import look as sqlite_look
 from mcc.host.sqlite import sizes as sqlite_sizes
 from mcc.host.sqlite.errors import failed
+from mcc.host.sqlite.journal import Journal
 from mcc.host.sqlite.many import in_threads
 from mcc.host.sqlite.place import Place, identity, is_on, make, place_of
 from mcc.host.sqlite.run import bring_forward, write_rows
@@ -87,13 +88,27 @@ def _opened(database: Path, place: Place) -> Iterator[tuple[sqlite3.Connection, 
         connection = connect(place)
     except sqlite3.Error as error:
         raise failed(database, error) from error
-    with contextlib.closing(connection):
-        yield connection, partial(_same_file, database, place, before, connection)
+    journal = Journal(connection, place)
+    try:
+        with contextlib.closing(connection):
+            yield connection, partial(_same_file, database, place, before, connection, journal)
+    finally:
+        journal.clean()
 
 
-def _same_file(database: Path, place: Place, before: tuple[int, int] | None, connection: sqlite3.Connection) -> None:
-    """Raise MigrationFailed unless the connection is on the file that was and is at the path."""
-    if not is_on(connection, place, before):
+def _same_file(
+    database: Path, place: Place, before: tuple[int, int] | None, connection: sqlite3.Connection, journal: Journal
+) -> None:
+    """Raise MigrationFailed unless the connection, and its journal, are where the path leads and led."""
+    try:
+        same = is_on(connection, place, before)
+        if same and connection.in_transaction:
+            journal.open()
+            same = journal.is_beside()
+    except sqlite3.Error as error:
+        raise failed(database, error) from error
+    if not same:
+        journal.remember()
         raise MigrationFailed(
             f"{database} was moved or replaced by somebody while it was opened",
             help="see who else works on it, and deploy again",

@@ -12,23 +12,30 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mcc.errors import MigrationFailed
+from mcc.host.openat2 import without_links
 from mcc.host.way import looked_at, open_name, parent_of
 
 _MOST_LINKS = 40
+_LOOK = os.O_PATH | os.O_CLOEXEC
 _TRIES = 5
 # Side files get the folder's group: a service without that group makes some that the deploy user could not write.
 _FOLDER_MODE = stat.S_ISGID | 0o775
 _FILE_MODE = 0o664
-_PATH = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"  # a path need not be text
 _THINGS = "SELECT count(*) FROM sqlite_master"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The path without links, and the file's size (None: there is no file)."""
+    """The path without links, and the file's size (None: there is no file).
+
+    ``file`` is its device and inode, if the way to it was gone in one call; ``descriptor`` the number that the
+    file had in this process then.
+    """
 
     path: str
     size: int | None
+    file: tuple[int, int] | None = None
+    descriptor: int = -1
 
     def uri(self, options: str) -> str:
         if self.path.isascii():  # several times faster, and what nearly all are
@@ -48,6 +55,9 @@ def place_of(database: Path) -> Place:
     must not lead a deploy elsewhere. SQLite takes a path and no descriptor, so that its owner may exchange
     a folder for a link in between: whoever opens the file asks :func:`is_on` before anything is written.
     """
+    straight = _straight(database)
+    if straight is not None:
+        return straight
     path, found = _followed(database)
     if found is None:
         return Place(path, None)
@@ -57,11 +67,37 @@ def place_of(database: Path) -> Place:
     return Place(path, found.st_size)
 
 
+def _straight(database: Path) -> Place | None:
+    """What nearly all are, in one call: a file with no link on its way; None for all others."""
+    path = str(database)
+    descriptor = without_links(path, _LOOK) if path.startswith("/") and "//" not in path and "/." not in path else None
+    if descriptor is None:
+        return None
+    found = os.fstat(descriptor)
+    os.close(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Place(path, found.st_size, numbers(found), descriptor)
+
+
+def is_open(place: Place) -> bool:
+    """Whether this process has the file open that was found at the place: what was opened since is that file.
+
+    The lowest free number is what the next open gets (open(2)), so that it is mostly where the look was.
+    """
+    if place.file is None:
+        return False
+    with contextlib.suppress(OSError):
+        if numbers(os.fstat(place.descriptor)) == place.file:
+            return True
+    return held_count(place.file) > 0
+
+
 def identity(path: str) -> tuple[int, int] | None:
     """Device and inode of what is at a path; None if nothing is, or if it is behind a stranger's link."""
     try:
         with looked_at(Path(path)) as found:
-            return _numbers(os.fstat(found))
+            return numbers(os.fstat(found))
     except OSError:
         return None
 
@@ -72,21 +108,32 @@ def is_on(connection: sqlite3.Connection, place: Place, before: tuple[int, int] 
     SQLite says by which path it opened the file, without links; a folder that was exchanged for a moment shows
     in what this process has open. ``ours``: how many descriptors of the file it holds besides SQLite.
     """
-    if before is None or connection.execute(_PATH).fetchone()[0] != os.fsencode(place.path):
+    if before is None or _path_of(connection) != os.fsencode(place.path):
         return False
-    return identity(place.path) == before and _held(before) > ours
+    return identity(place.path) == before and held_count(before) > ours
 
 
-def _held(file: tuple[int, int]) -> int:
+def _path_of(connection: sqlite3.Connection) -> bytes:
+    """By which path SQLite opened the file. The pragma needs no lock, as its table of the same name does."""
+    usual, connection.text_factory = connection.text_factory, bytes  # a path need not be text
+    try:
+        rows = connection.execute("PRAGMA database_list").fetchall()
+    finally:
+        connection.text_factory = usual
+    return next((bytes(file or b"") for _, name, file in rows if name == b"main"), b"")
+
+
+def held_count(file: tuple[int, int]) -> int:
     """How many descriptors of a file this process has."""
     count = 0
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - many times, and names alone
         with contextlib.suppress(OSError):  # the one that listed them
-            count += _numbers(os.stat(f"/proc/self/fd/{name}")) == file  # noqa: PTH116
+            count += numbers(os.stat(f"/proc/self/fd/{name}")) == file  # noqa: PTH116
     return count
 
 
-def _numbers(found: os.stat_result) -> tuple[int, int]:
+def numbers(found: os.stat_result) -> tuple[int, int]:
+    """Device and inode."""
     return found.st_dev, found.st_ino
 
 
@@ -162,7 +209,7 @@ class Made:
 
     def _unlink(self, file: tuple[int, int]) -> None:
         with parent_of(Path(self.path)) as (above, name):
-            if _numbers(os.stat(name, dir_fd=above, follow_symlinks=False)) == file:
+            if numbers(os.stat(name, dir_fd=above, follow_symlinks=False)) == file:
                 os.unlink(name, dir_fd=above)
 
 

@@ -17,6 +17,7 @@ from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.copies.files import temporary, unpack
 from mcc.host.sqlite.contents import check, reader
 from mcc.host.sqlite.damage import empty, is_damage
+from mcc.host.sqlite.journal import Journal
 from mcc.host.sqlite.place import Made, Place, identity, is_on, make, place_of
 from mcc.host.sqlite.source import held
 from mcc.host.sqlite.writable import connect
@@ -49,7 +50,7 @@ def put_back(place: Path, contents: Contents, database: Path, wait: float) -> No
 
 
 def _put(plain: Path, there: Place, database: Path, wait: float) -> None:
-    with reader(plain) as source, _opened(there, database) as target:
+    with reader(plain) as source, _opened(there, database, wait) as target:
         _same_page_size(source, target, database, wait)
         _write(source, target, database, wait)
 
@@ -71,14 +72,34 @@ def _unpack(place: Path, plain: Path, contents: Contents) -> None:
 
 
 @contextlib.contextmanager
-def _opened(there: Place, database: Path) -> Iterator[sqlite3.Connection]:
+def _opened(there: Place, database: Path, wait: float) -> Iterator[sqlite3.Connection]:
     before = identity(there.path)
     connection = connect(there)
-    with contextlib.closing(connection):
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not is_on(connection, there, before):
-            raise CopyFailed(f"{database} was moved or replaced by somebody while it was opened", help="try again")
-        yield connection
+    journal = Journal(connection, there)
+    try:
+        with contextlib.closing(connection):
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if not is_on(connection, there, before):
+                raise _exchanged(database)
+            with journal.kept_open(lambda: _patience(database, wait)):
+                if not journal.is_beside():
+                    raise _exchanged(database)
+                yield connection
+    finally:
+        journal.clean()
+
+
+def _exchanged(database: Path) -> CopyFailed:
+    return CopyFailed(f"{database} was moved or replaced by somebody while it was opened", help="try again")
+
+
+def _patience(database: Path, wait: float) -> Iterator[None]:
+    """Pauses for as long as others may hold a database. Raises CopyFailed then."""
+    end = time.monotonic() + wait
+    while time.monotonic() < end:
+        time.sleep(_POLL)
+        yield
+    raise held(database, wait)
 
 
 def _same_page_size(source: sqlite3.Connection, target: sqlite3.Connection, database: Path, wait: float) -> None:
