@@ -80,6 +80,7 @@ class LendAssets:
 
     def do(self, host: Host, seen: Seen) -> Facts | None:
         try:
+            self._sweep(host, seen)  # behind the commit a run that died goes on here, with no undo before it
             self._write_down(host)
             copied = sum(self._copy(host, name, source) for name, source in self._sources(seen))
             host.files.sync(self.folder)
@@ -108,16 +109,19 @@ class LendAssets:
         return 1
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
-        paths = [self.folder / name for name in seen["new"]]
-        for path in paths:
-            host.files.remove(path)
-        for folder in dict.fromkeys(path.parent for path in paths):
-            sweep(host.files, folder)
+        for name in seen["new"]:
+            host.files.remove(self.folder / name)
+        self._sweep(host, seen)
         for name in reversed(seen["folders"]):
             if host.files.kind(self.folder / name) == "folder" and not host.files.names(self.folder / name):
                 host.files.remove_tree(self.folder / name)
         self._put_list_back(host, seen)
         return None
+
+    def _sweep(self, host: Host, seen: Seen) -> None:
+        """What a copy that was killed has left, beside the files and beside the list."""
+        for folder in dict.fromkeys([*((self.folder / name).parent for name in seen["new"]), self.list.parent]):
+            sweep(host.files, folder)
 
     def _put_list_back(self, host: Host, seen: Seen) -> None:
         if "list" in seen:
