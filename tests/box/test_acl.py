@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from box import provisioned
-from box.harness import DEPLOY_USER, Boxes, Running
+from box.harness import DEPLOY_USER, Boxes, Running, until
 from box.notes import DOMAINS, Notes, Outputs, reach
 
 WAYS = {
@@ -145,6 +145,7 @@ def test_a_deploy_that_was_killed_leaves_databases_that_the_service_writes(acl_s
     reach(deploy, "migrate")
     site.box.exec("pkill -9 -u stenvala -f 'mcc deploy'", check=False)
     deploy.wait()
+    until(lambda: site.get("/api/version").status == 200, "the service")  # on a busy machine it was restarted by then
     assert [site.post("after a death", domain) for domain in DOMAINS] == [201, 201]
     done = site.deploy()
     assert done.code == 0, done
