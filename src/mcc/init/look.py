@@ -39,13 +39,13 @@ def look_at_project(folder: Path, files: Files, commands: Commands) -> Project:
     names = _dependencies(pyproject)
     modules = dict(_modules(folder, files))
     app = next(iter(_apps(modules)), None)
-    migrations, worker = _migrations(folder, files), _worker(modules)
+    migrations, worker, server = _migrations(folder, files), _worker(modules), _server(names)
     return Project(
         folder=folder,
         name=_name(folder, pyproject),
         app=app,
-        server=_server(names),
-        lacks=tuple(package for package in SERVERS[_server(names)] if package not in names),
+        server=server,
+        lacks=tuple(package for package in SERVERS[server] if package not in names),
         sources=_sources(modules, (app, worker), migrations),
         loose=_loose(modules, app),
         packaged="build-system" in pyproject,

@@ -73,16 +73,19 @@ def _speaks_of_deploy(path: Path) -> bool:
 
 
 def _conf_names(folder: Path, files: Files, config: Config | None) -> tuple[str, ...]:
-    if config is None:
-        return (CONF,) if _where(folder, CONF, files) else ()
-    deploys = [stage for stage in config.stages if operation(stage.name, stage.parameters) is None]
-    return tuple(dict.fromkeys(name for name in map(conf_name, deploys) if _where(folder, name, files)))
+    names = (CONF,) if config is None else _of_deploys(config)
+    return tuple(name for name in names if _where(folder, name, files))
 
 
 def missing_confs(folder: Path, files: Files, config: Config) -> tuple[str, ...]:
     """Confs that a stage names and nobody has written."""
-    deploys = [stage for stage in config.stages if operation(stage.name, stage.parameters) is None]
-    return tuple(dict.fromkeys(name for name in map(conf_name, deploys) if not _where(folder, name, files)))
+    return tuple(name for name in _of_deploys(config) if not _where(folder, name, files))
+
+
+def _of_deploys(config: Config) -> tuple[str, ...]:
+    """The confs that stages name which deploy, each once."""
+    deploys = (stage for stage in config.stages if operation(stage.name, stage.parameters) is None)
+    return tuple(dict.fromkeys(map(conf_name, deploys)))
 
 
 def _where(folder: Path, name: str, files: Files) -> str | None:
