@@ -140,12 +140,17 @@ def test_each_release_keeps_its_conf_for_its_owner_alone() -> None:
 
 
 def test_the_conf_of_a_failed_and_of_a_pruned_release_goes() -> None:
+    """Whatever ``keep_builds`` says, the live release and the one that it can go back to stay with theirs."""
     scene = scenes.broken("answers 500")
+    first = scene.live
     assert scene.deploy() == 1
-    assert list(confs(scene)) == [f"{scene.live}.yml"]
+    assert list(confs(scene)) == [f"{first}.yml"]
     scene.keep = 1
     assert next_deploy(scene, 3, "001_one", "002_two", "003_three") == 0
-    assert list(confs(scene)) == [f"{scene.live}.yml"]
+    second = scene.live
+    assert list(confs(scene)) == [f"{first}.yml", f"{second}.yml"]
+    assert next_deploy(scene, 4, "001_one", "002_two", "003_three") == 0
+    assert list(confs(scene)) == [f"{second}.yml", f"{scene.live}.yml"]
 
 
 def test_the_undo_of_a_conf_holds_before_and_twice() -> None:
