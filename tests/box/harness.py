@@ -372,7 +372,16 @@ class Box:
 
     def journal(self, unit: str) -> str:
         """What a unit has logged."""
-        return self.exec(["journalctl", "--no-pager", "-o", "cat", "-u", unit]).stdout
+        return self._logged("-u", unit)
+
+    def sudo_log(self) -> str:
+        """What sudo has logged since the box was made: a line for each command that it ran or refused."""
+        return self._logged("-t", "sudo")
+
+    def _logged(self, *matches: str) -> str:
+        """``--sync``: journald is told of a line before it can be read (journalctl(1))."""
+        self.exec(["journalctl", "--sync"])
+        return self.exec(["journalctl", "--no-pager", "-o", "cat", *matches]).stdout
 
     def nginx_site(self, text: str, name: str = "site") -> None:
         """Write a site (``server {…}`` blocks), check it, and have nginx serve it when this returns."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import urllib3
 
-from box.harness import DEPLOY_HOME, DEPLOY_USER, SITES, Box, Page, Result, Running, spec_sudoers, until
+from box.harness import DEPLOY_HOME, DEPLOY_USER, SITES, Box, BoxError, Page, Result, Running, spec_sudoers, until
 from box.layers import CHECKOUT
 
 EXAMPLE = CHECKOUT / "examples/notes"
@@ -192,6 +192,17 @@ class Notes:
         words = [f"{self.base}/.mcc/bin/mcc", "status", "--site", self.base, "--format", "json"]
         answer: dict[str, Any] = json.loads(self.box.exec(words, DEPLOY_USER, check=False).stdout)
         return answer
+
+    def wait_until_at_rest(self) -> None:
+        """Return when no run holds the site, and none that died is left; who holds it has no dead ones, says status."""
+
+        def at_rest() -> bool:
+            with contextlib.suppress(BoxError, ValueError):
+                told = self.status()
+                return not told["held_by"] and not told["dead_runs"]
+            return False
+
+        until(at_rest, f"an end of all runs at {self.base}")
 
     def migrations(self, domain: str) -> list[str]:
         """Names in the tracking table of a domain's database."""

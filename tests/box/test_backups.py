@@ -185,7 +185,7 @@ def test_a_clone_does_not_touch_its_source(hot: Notes, outputs: Outputs) -> None
     assert untouched(hot) == before
     dev.wait_for_version("1")
     assert all(dev.starts()[unit] != starts[unit] for unit in dev.units)
-    stopped = box.exec(["journalctl", "--no-pager", "-o", "cat", "-t", "sudo"]).stdout
+    stopped = box.sudo_log()
     assert [unit for unit in dev.units if f"COMMAND=/bin/systemctl stop {unit}" in stopped] == list(dev.units)
     for domain in HOSTS:
         assert "only in the wal" in dev.texts(domain)

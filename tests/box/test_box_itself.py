@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from box.harness import CERTIFICATE, SITES, Box, BoxError, Boxes, box_root, recipe, spec_sudoers
+from box.harness import CERTIFICATE, SITES, Box, BoxError, Boxes, box_root, recipe, spec_sudoers, until
 from box.layers import CHECKOUT
 
 SITE = f"{SITES}/app"
@@ -180,7 +180,7 @@ def test_units_and_their_journal(bare_box: Box) -> None:
     """A unit that a test writes is started by systemd, and what it prints can be read."""
     bare_box.unit("hello.service", HELLO_UNIT, start=True)
     assert bare_box.state("hello.service") == "active"
-    assert "www-data" in bare_box.journal("hello.service")
+    until(lambda: "www-data" in bare_box.journal("hello.service"), "what the unit printed")
 
 
 def test_a_crontab_is_kept_byte_for_byte(bare_box: Box) -> None:

@@ -93,7 +93,8 @@ def test_a_reboot_in_the_middle_is_recovered_by_the_line_that_stays_in_the_cront
     box.reboot()
     for running in (deploy, holder):
         running.wait()
-    wait_for(lambda: live.status()["dead_runs"] == [] and box.crontab() == crontab)
+    wait_for(lambda: box.crontab() == crontab)
+    live.wait_until_at_rest()
     live.wait_for_version("1")
     for domain in DOMAINS:
         assert "005_pinned" not in live.migrations(domain)

@@ -71,6 +71,7 @@ def test_after_a_reboot_cron_puts_the_old_release_back(live: Notes, outputs: Out
     live.box.reboot()
     run = rest(running)[1][0]["run"]
     until(lambda: "failed" in told(live, run), f"the end of {run}")
+    live.wait_until_at_rest()
     live.wait_for_version("1")
     assert (live.facts(".mcc/"), live.box.crontab()) == (before, crontab)
     assert [live.box.state(unit) for unit in live.units] == ["active", "active"]

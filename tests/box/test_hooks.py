@@ -64,9 +64,9 @@ def test_hooks_have_the_rights_of_a_deploy_and_are_undone_after_a_reboot(live: N
     assert site.version() == "2"
     box.exec(["rm", "-rf", site.brought])
     box.reboot()
-    run = rest(running)[1][0]["run"]
+    rest(running)
     until(lambda: box.exec(["test", "-e", f"{site.base}/data/closed"], check=False).ok, "the undo of the hook")
-    until(lambda: site.status()["dead_runs"] == [], f"the end of {run}")
+    site.wait_until_at_rest()
     site.wait_for_version("1")
     assert box.read(f"{site.base}/data/closed") == f"{site.base}/data/gate"
     assert not box.exec(["test", "-e", f"{site.base}/data/gate"], check=False).ok

@@ -276,5 +276,4 @@ def test_offline_what_a_failing_file_has_committed_is_taken_back(site: Notes, ou
 
 def ran_as_root(site: Notes) -> list[str]:
     """The command lines of systemctl that sudo has run since the boot."""
-    log = site.box.exec(["journalctl", "--no-pager", "-o", "cat", "-t", "sudo"]).stdout
-    return re.findall(r"USER=root ; COMMAND=(\S*systemctl .+)", log)
+    return re.findall(r"USER=root ; COMMAND=(\S*systemctl .+)", site.box.sudo_log())

@@ -68,5 +68,5 @@ def named(text: str) -> str:
 
 def ran_as_root(box: Box) -> list[str]:
     """The command lines that sudo has run since the boot."""
-    log = box.exec(["journalctl", "--no-pager", "-o", "cat", "-t", "sudo"]).stdout
+    log = box.sudo_log()
     return re.findall(r"USER=root ; COMMAND=(?!list )(.+)", log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fakes.hands import FakeHands
 from fakes.host import FakeWorld
 from fakes.scenes import Scene
 from mcc.deploy.run import plan_deploy
+from mcc.errors import CommandFailed
 from mcc.model.conf import Database
 from mcc.steps.ownership import KeepOwnership, Own
 
@@ -53,6 +55,35 @@ def test_what_came_into_being_after_the_rights_were_looked_at_is_left_as_it_is_w
     getattr(step, way)(world.host(), {})
     assert {words[-1] for words in world.sudo.calls} == {str(api)}
     assert any("data is new, and its owner stays as it is" in text for text in world.listener.warned)
+
+
+GONE = f"chmod: cannot access '{DATABASE}-wal': No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "times", "fails"),
+    [((GONE, GONE), 3, False), ((GONE, GONE + "chmod: changing permissions: Read-only file system\n"), 2, True)],
+    ids=["gone", "gone and more"],
+)
+def test_a_side_file_that_goes_while_chmod_looks_at_it_is_no_failure(
+    said: tuple[str, ...], times: int, fails: bool
+) -> None:
+    """SQLite takes it away when the service's last connection ends; anything else still is one."""
+    world = FakeWorld(BASE)
+    world.plant({"/srv/site/api/": None})
+    answers = iter([(1, text) for text in said])
+    world.sudo.does["chmod"] = lambda _: next(answers, (0, ""))
+    with pytest.raises(CommandFailed, match="ended with exit code 1") if fails else contextlib.nullcontext():
+        Own((BASE / "api",), "www-data", "deploy").do(world.host(), {})
+    assert [words[0] for words in world.sudo.calls].count("chmod") == times
+
+
+def test_what_never_settles_ends_as_a_failure() -> None:
+    world = FakeWorld(BASE)
+    world.plant({"/srv/site/api/": None})
+    world.sudo.does["chmod"] = lambda _: (1, GONE)
+    with pytest.raises(CommandFailed, match="ended with exit code 1"):
+        Own((BASE / "api",), "www-data", "deploy").do(world.host(), {})
 
 
 def watched(scene: Scene) -> list[tuple[str, int]]:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from mcc.core.sudo import chmod, chown
 from mcc.errors import CommandFailed
-from mcc.host.ports import Host
+from mcc.host.ports import Completed, Host
 from mcc.model.plan import Facts, Seen
+
+_GONE = ": No such file or directory"  # ENOENT in the words of strerror(3)
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,16 @@ def _own(host: Host, paths: tuple[Path, ...], user: str, group: str, optional: t
             host.listener.warn(f"{path} is new, and its owner stays as it is: sudo allows no {' '.join(commands[0])}")
             continue
         for words in commands:
-            done = host.sudo.run(words)
+            done = _run_to_the_end(host, words)
             if not done.ok:
                 raise CommandFailed(f"sudo {' '.join(words)} ended with exit code {done.code}", log=done.tail(5))
+
+
+def _run_to_the_end(host: Host, words: tuple[str, ...]) -> Completed:
+    """Run it again while all that it complains of has gone meanwhile: side files come and go with each request."""
+    for _ in range(_TRIES):
+        done = host.sudo.run(words)
+        lines = done.output.strip().splitlines()
+        if done.ok or not lines or not all(line.endswith(_GONE) for line in lines):
+            break
+    return done
