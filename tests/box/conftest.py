@@ -20,6 +20,7 @@ from box import provisioned
 from box.harness import Box, Boxes, recipe
 from box.layers import driver_layer, mcc_layers, warm_uv_cache
 from box.notes import FirstDeploy, Notes, Outputs
+from box.slotted import WORKER, Site, with_stream
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("mmdebstrap", "systemd-nspawn", "ip", "nsenter", "openssl", "ssh-keygen", "flock", "pgrep", "tar")
@@ -210,6 +211,30 @@ def acl_site(mcc_in_box: list[Path], outputs: Outputs, say: Callable[[str], None
     box = Box.start(mcc_in_box)
     try:
         yield provisioned.deployed(Notes(box), outputs())
+    finally:
+        _leave(box, say)
+
+
+@pytest.fixture(scope="session")
+def slot_builds(outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The sample application with an event stream, by its version or its fault."""
+    folder = tmp_path_factory.mktemp("slots")
+    names = {"1": (), "2": ("v2",), "answers-500": ("answers-500",), "does-not-start": ("does-not-start",)}
+    return {name: with_stream(outputs(*variants), folder / name) for name, variants in names.items()}
+
+
+@pytest.fixture(scope="session")
+def slots_layer(
+    mcc_in_box: list[Path],
+    slot_builds: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    say: Callable[[str], None],
+) -> Path:
+    """The disk of a server on which version 1 is live in slot a, to start others from."""
+    box = Box.start(mcc_in_box)
+    try:
+        site = Site(box).first(slot_builds["1"])
+        return box.copy_disk(tmp_path_factory.mktemp("slots-live") / "disk", *site.up(), WORKER)
     finally:
         _leave(box, say)
 

@@ -2,184 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import urllib3
 
-from box.harness import CERTIFICATE, DEPLOY_USER, Boxes, Result, until
-from box.notes import Notes, Outputs
+from box.harness import Boxes
+from box.slotted import CONF, UNITS, Load, Site
 from fakes.deaths import FULL
 
-UNITS = ("notes-prod-api@a.service", "notes-prod-api@b.service")
-CONF = {
-    "SERVICES": "", "SERVICE_NAME": "notes-prod-api@.service", "WORKER_SERVICE_NAME": "notes-prod-worker.service",
-    "WORKER_COMMAND": "python -m worker.main", "OWNERSHIP": "acl", "DIR_GROUP": "", "API_PORT": "",
-    "TLS": "files", "TLS_CERTIFICATE": CERTIFICATE[0], "TLS_KEY": CERTIFICATE[1], "STABLE_FOR": "0.5",
-    "DRAIN_TIMEOUT": "2", "CRON_JOBS": "",
-}  # fmt: skip
-STREAM = '''"""An event stream that never ends."""
-
-import asyncio
-from collections.abc import AsyncIterator
-
-from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
-
-router = APIRouter()
-
-
-async def ticks() -> AsyncIterator[str]:
-    while True:
-        yield "data: tick\\n\\n"
-        await asyncio.sleep(0.1)
-
-
-@router.get("/api/events")
-async def events() -> StreamingResponse:
-    return StreamingResponse(ticks(), media_type="text/event-stream")
-'''
-
-
-def with_stream(output: Path, folder: Path) -> Path:
-    """The sample application with an event stream."""
-    shutil.copytree(output, folder, symlinks=True)
-    routes = folder / "api/routes"
-    (routes / "events.py").write_text(STREAM)
-    text = (routes / "__init__.py").read_text()
-    text = text.replace("import health", "import events, health").replace("[health.", "[events.router, health.")
-    (routes / "__init__.py").write_text(text)
-    return folder
-
-
-@dataclass(frozen=True, slots=True)
-class Site(Notes):
-    """The sample application in two slots, set up by ``mcc provision``."""
-
-    def live(self) -> str:
-        """The unit that visitors reach."""
-        return f"notes-prod-api@{self.link('run/current-api.sock')[0]}.service"
-
-    def up(self) -> list[str]:
-        return [unit for unit in UNITS if self.box.state(unit) == "active"]
-
-    def drained(self) -> None:
-        """Return when the live slot is alone."""
-        until(lambda: self.up() == [self.live()] and len(self.slots()) == 1, "the old slot to be gone", 20)
-
-    def slots(self) -> list[str]:
-        return self.box.exec(["ls", f"{self.base}/slots"]).stdout.split()
-
-    def back(self, *words: str) -> Result:
-        return self.box.exec(
-            [f"{self.base}/.mcc/bin/mcc", "rollback", "--site", self.base, *words], DEPLOY_USER, check=False
-        )
-
-
-@dataclass(slots=True)
-class Load:
-    """Eight clients; what they got. ``failed``: everything that was no good answer."""
-
-    site: Notes
-    answers: Counter[str] = field(default_factory=Counter)
-    versions: set[str] = field(default_factory=set)
-    failed: list[str] = field(default_factory=list)
-    cut: int = 0
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    @contextlib.contextmanager
-    def going_on(self) -> Iterator[Load]:
-        works = [self.new, self.new, self.kept, self.kept, self.posts, self.posts, self.slow, self.stream]
-        threads = [threading.Thread(target=self._run, args=(work,)) for work in works]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self.stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _run(self, work: Callable[[], None]) -> None:
-        while not self.stop.is_set():
-            try:
-                work()
-            except Exception as error:
-                self.failed.append(f"{work.__name__}: {type(error).__name__}: {error}")
-
-    def _ask(self, pool: urllib3.HTTPConnectionPool, kind: str, path: str, **options: object) -> bytes:
-        headers = {"Host": self.site.domains[0], "Content-Type": "application/json"}
-        method = "POST" if options else "GET"
-        answer = pool.request(method, path, headers=headers, retries=False, redirect=False, **options)  # type: ignore[arg-type]
-        if answer.status not in (200, 201):
-            raise ValueError(f"{path}: {answer.status} {answer.data[:80]!r}")
-        self.answers[kind] += 1
-        time.sleep(0.02)  # deploys need some of the machine, too
-        return answer.data
-
-    def _pool(self) -> urllib3.HTTPConnectionPool:
-        return self.site.box.pool(host=self.site.domains[0], https=True)
-
-    def new(self) -> None:
-        with self._pool() as pool:
-            self.versions.add(json.loads(self._ask(pool, "new", "/api/version"))["version"])
-
-    def kept(self) -> None:
-        with self._pool() as pool:
-            while not self.stop.is_set():
-                self._ask(pool, "kept", "/api/version")
-
-    def posts(self) -> None:
-        with self._pool() as pool:
-            while not self.stop.is_set():
-                self._ask(pool, "post", "/api/notes", body=json.dumps({"text": "from a visitor"}))
-
-    def slow(self) -> None:
-        with self._pool() as pool:
-            self._ask(pool, "slow", "/api/slow?seconds=0.5")
-
-    def stream(self) -> None:
-        """A stream that is cut and can be begun again is none that failed."""
-        with self._pool() as pool:
-            headers = {"Host": self.site.domains[0]}
-            answer = pool.request("GET", "/api/events", headers=headers, retries=False, preload_content=False)
-            if answer.status != 200:
-                raise ValueError(f"/api/events: {answer.status}")
-            with contextlib.suppress(urllib3.exceptions.HTTPError):
-                while not self.stop.is_set() and answer.read(1):
-                    self.answers["bytes of the stream"] += 1
-            answer.close()
-            self.cut += not self.stop.is_set()
-
 
 @pytest.fixture(scope="module")
-def builds(outputs: Outputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("slots")
-    names = {"1": (), "2": ("v2",), "answers-500": ("answers-500",), "does-not-start": ("does-not-start",)}
-    return {name: with_stream(outputs(*variants), folder / name) for name, variants in names.items()}
-
-
-@pytest.fixture(scope="module")
-def site(module_boxes: Boxes, builds: dict[str, Path]) -> Site:
-    """Version 1 is live in slot a; root ran the script of provision once, and no more."""
-    site = Site(module_boxes())
-    site.bring(builds["1"], conf=CONF)
-    parts = [word for part in ("folders", "units", "sudoers", "nginx") for word in ("--only", part)]
-    script = site.mcc("provision", "--stage", "prod", *parts, "--script")
-    assert script.code == 0, script
-    site.box.exec(["rm", "-f", "/etc/sudoers.d/box"])
-    done = site.box.exec(["sh"], stdin=script.stdout, check=False)
-    assert done.code == 0, done
-    first = site.deploy()
-    assert first.code == 0, first
+def site(module_boxes: Boxes, slots_layer: Path) -> Site:
+    """Version 1 is live in slot a, as after a reboot; root ran the script of provision once, and no more."""
+    site = Site(module_boxes(above=[slots_layer]))
     site.wait_for_version("1")
     return site
 
@@ -197,19 +33,19 @@ def test_check_looks_at_both_slots_and_asks_the_live_one(site: Site) -> None:
 
 
 def test_under_load_no_request_fails_over_cut_overs_ways_back_and_broken_releases(
-    site: Site, builds: dict[str, Path]
+    site: Site, slot_builds: dict[str, Path]
 ) -> None:
     with Load(site).going_on() as load:
-        second = site.deploy(builds["2"], **CONF)
+        second = site.deploy(slot_builds["2"], **CONF)
         assert second.code == 0, second
         for number in range(40 if FULL else 4):  # each while the other slot drains
-            back = site.back(*(["--to", newest(site)] if number % 2 else []))
+            back = site.back(*(["--to", site.newest()] if number % 2 else []))
             assert back.code == 0, back
         for broken in ("does-not-start", "answers-500")[: 2 if FULL else 1]:
-            done = site.deploy(builds[broken], **CONF)
+            done = site.deploy(slot_builds[broken], **CONF)
             assert done.code == 1, done
         site.drained()
-        assert site.deploy(builds["2"], **CONF).code == 0
+        assert site.deploy(slot_builds["2"], **CONF).code == 0
     assert load.failed == []
     assert {kind for kind, count in load.answers.items() if count} >= {"new", "kept", "post", "slow"}
     assert load.versions == {"1", "2"}
@@ -217,16 +53,11 @@ def test_under_load_no_request_fails_over_cut_overs_ways_back_and_broken_release
     site.drained()
 
 
-def newest(site: Site) -> str:
-    releases = site.box.exec(["ls", f"{site.base}/api"]).stdout.split()
-    return releases[-1]
-
-
-def test_after_a_reboot_the_live_slot_is_up_alone_whichever_it_is(site: Site, builds: dict[str, Path]) -> None:
+def test_after_a_reboot_the_live_slot_is_up_alone_whichever_it_is(site: Site, slot_builds: dict[str, Path]) -> None:
     """The first reboot comes while the old slot drains, so that both have a link."""
     seen = set()
     for version in ("1", "2"):
-        assert site.deploy(builds[version], **CONF).code == 0
+        assert site.deploy(slot_builds[version], **CONF).code == 0
         if version == "2":
             site.drained()
         live = site.live()
