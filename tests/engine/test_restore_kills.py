@@ -149,21 +149,21 @@ def test_undisturbed_the_databases_are_what_the_copies_are(name: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_at_any_effect_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for scene, where in killed(one.scene, Exchange.run, some(40, one.effects, name)):
+    for scene, where in killed(one.scene, Restoring.run, some(40, one.effects, name)):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_killed_again_while_it_is_recovered_it_is_before_or_after(name: str) -> None:
     one = case(name)
-    for scene, where in killed_twice(one.scene, Exchange.run, some(5, one.effects, f"{name} twice"), 6):
+    for scene, where in killed_twice(one.scene, Restoring.run, some(5, one.effects, f"{name} twice"), 6):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_power_cut_at_any_effect_leaves_it_before_or_after(name: str) -> None:
     one = case(name)
-    for scene, where in cut_off(one.scene, Exchange.run, some(15, one.effects, f"{name} power")):
+    for scene, where in cut_off(one.scene, Restoring.run, some(15, one.effects, f"{name} power")):
         one.check(scene, where)
 
 
