@@ -57,14 +57,18 @@ def held(ground: Ground) -> Iterator[Held]:
 
 
 @contextlib.contextmanager
-def begun(ground: Ground, *words: str) -> Iterator[subprocess.Popen[str]]:
+def begun(ground: Ground, *words: str, stdin: str = "") -> Iterator[subprocess.Popen[str]]:
     """A command that has said what it waits for."""
     process = subprocess.Popen(
-        [*MCC, *words], cwd=ground.output, env=ground.environment, stdin=subprocess.DEVNULL,
+        [*MCC, *words], cwd=ground.output, env=ground.environment, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
+        assert process.stdin is not None
         assert process.stderr is not None
+        process.stdin.write(stdin)
+        process.stdin.close()
+        process.stdin = None
         said = process.stderr.readline()
         assert said.startswith("waiting for ")
         assert "the site is held by backup of ann since 2026-11-24 04:50:12 UTC (" in said
@@ -145,6 +149,9 @@ def test_operations_wait_too_by_their_command_and_by_their_stage(live: Ground) -
             ("backup", "--stage", "prod"),
             ("restore", "--stage", "prod"),
             ("clone", "--stage", "clone-test"),
+            ("migrate", "--stage", "prod", "--apply"),
+            ("env", "set", "COLOUR=red", "--stage", "prod"),
+            ("recover", "--site", str(live.site)),
             *(("deploy", "--stage", name) for name in ("db-backup", "db-restore", "reset", "clone-test")),
         ):
             with begun(live, *words, "--wait", "60"):
@@ -153,6 +160,30 @@ def test_operations_wait_too_by_their_command_and_by_their_stage(live: Ground) -
         lock.release()
         code, out, err = end(process)
     assert (code, err) == (0, ""), out
+
+
+def test_values_of_standard_input_are_read_before_the_wait(live: Ground) -> None:
+    site = str(live.site)
+    words = ("env", "set", "COLOUR", "--stdin", "--site", site, "--wait", "60")
+    with held(live) as lock, begun(live, *words, stdin="red\n") as process:
+        lock.release()
+        code, out, err = end(process)
+    assert (code, err) == (0, ""), out
+    assert live.run("env", "list", "--show", "--site", site).stdout == "COLOUR=red\n"
+    with held(live) as lock, begun(live, "env", "unset", "COLOUR", "--site", site, "--wait", "60") as process:
+        lock.release()
+        code, out, err = end(process)
+    assert (code, err) == (0, ""), out
+    assert (live.site / ".env").read_text() == ""
+
+
+def test_a_site_waits_to_be_given_back(ground: Ground) -> None:
+    ground.good()
+    with held(ground) as lock, begun(ground, "leave", "--site", str(ground.site), "--wait", "60") as process:
+        lock.release()
+        code, out, err = end(process)
+    assert (code, err) == (0, ""), out
+    assert not (ground.site / ".mcc").exists()
 
 
 def test_a_rollback_that_finds_another_release_live_after_its_wait_does_not_go_on(live: Ground) -> None:

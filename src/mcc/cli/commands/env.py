@@ -11,11 +11,13 @@ from pathlib import Path
 from mcc.cli.commands.which_site import site_of
 from mcc.cli.hands import RealHands
 from mcc.cli.screens.choose import screen_for
+from mcc.cli.waiting import waiting
 from mcc.core.dotenv import variables
 from mcc.core.layout import Site
 from mcc.core.masking import MASK, is_secret_name
 from mcc.errors import UsageError
 from mcc.host.files import RealFiles
+from mcc.host.turn import Turn
 from mcc.model.conf import Conf, Services
 from mcc.operations.site import asked_by_site
 from mcc.operations.variables import (
@@ -47,22 +49,28 @@ def run_env_list(stage: str | None, base: Path | None, show: bool, format: str) 
 
 
 def run_env_set(
-    words: Sequence[str], stdin: bool, stage: str | None, base: Path | None, restart: bool, format: str
-) -> int:
-    """Give variables their values; the exit code."""
+    words: Sequence[str], stdin: bool, stage: str | None, base: Path | None, restart: bool, format: str, wait: int = 0
+) -> int:  # fmt: skip
+    """Give variables their values, which are read once, before any wait; the exit code."""
     site = site_of(stage, base, new=True)
     values = _values(words, stdin)
     check_values(values)
     for name, equals, _ in (word.partition("=") for word in words):
         if equals and is_secret_name(name):
             _warn([f"{name} stays in the shell's history; mcc env set {name} asks for it instead"])
-    return _change(Change(site, values, (), _conf(site, restart), _user(site, stage)), stage, format)
+
+    def change(turn: Turn) -> int:
+        return _change(Change(site, values, (), _conf(site, restart), _user(site, stage)), stage, format, turn)
+
+    return waiting(wait, change)
 
 
-def run_env_unset(names: Sequence[str], stage: str | None, base: Path | None, restart: bool, format: str) -> int:
+def run_env_unset(
+    names: Sequence[str], stage: str | None, base: Path | None, restart: bool, format: str, turn: Turn | None = None
+) -> int:  # fmt: skip
     """Take variables out; the exit code."""
     site = site_of(stage, base)
-    return _change(Change(site, {}, tuple(names), _conf(site, restart), _user(site, stage)), stage, format)
+    return _change(Change(site, {}, tuple(names), _conf(site, restart), _user(site, stage)), stage, format, turn)
 
 
 def _conf(site: Site, restart: bool) -> Conf | None:
@@ -77,8 +85,8 @@ def _look(site: Site, stage: str | None, hands: RealHands) -> Found:
     return look_at_variables(site, hands.host(site, Services(manager="none")), _user(site, stage))
 
 
-def _change(change: Change, stage: str | None, format: str) -> int:
-    hands = RealHands(screen_for(format))
+def _change(change: Change, stage: str | None, format: str, turn: Turn | None) -> int:
+    hands = RealHands(screen_for(format), turn=turn)
     code = change_variables(change, hands)
     if code == 0:
         _warn(_look(change.site, stage, hands).warnings)

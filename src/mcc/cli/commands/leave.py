@@ -11,14 +11,17 @@ from mcc.core.layout import Site
 from mcc.errors import UsageError
 from mcc.host.files import RealFiles
 from mcc.host.settings import stage_base
+from mcc.host.turn import Turn
 from mcc.operations.leave import leave, plan_leave, put_aside, was_left
 from mcc.operations.site import asked_by_site
 
 
-def run_leave(stage: str | None, site: Path | None, output: Path, plan_only: bool, format: str) -> int:
+def run_leave(
+    stage: str | None, site: Path | None, output: Path, plan_only: bool, format: str, turn: Turn | None = None
+) -> int:  # fmt: skip
     """Give the site back, or show what would be done; the exit code."""
     base = _base(stage, site, output)
-    hands = RealHands(screen_for(format))
+    hands = RealHands(screen_for(format), turn=turn)
     if was_left(RealFiles(), Site(base)):
         if plan_only:
             print(f"{base} was given back already; what is left to do: another name for .mcc")

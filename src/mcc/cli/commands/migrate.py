@@ -12,6 +12,7 @@ from mcc.cli.screens.migrations import show_plan, show_status
 from mcc.deploy.migrate import Wish, accept, apply, baseline, look_at
 from mcc.deploy.request import read_request
 from mcc.errors import UsageError
+from mcc.host.turn import Turn
 
 _OF_AN_ANSWER = ("auto", "text", "json")
 _OF_A_RUN = ("auto", "live", "plain", "jsonl")
@@ -31,13 +32,13 @@ class Asked:
     format: str
 
 
-def run_migrate(output: Path, stage: str, asked: Asked) -> int:
+def run_migrate(output: Path, stage: str, asked: Asked, turn: Turn | None = None) -> int:
     """Answer or do what is asked; the exit code."""
     what = _what(asked)
     _check(asked, what)
     request = read_request(output.resolve(), stage)
     wish = Wish(asked.databases, asked.late)
-    hands = RealHands(screen_for("plain" if asked.format in ("text", "json") else asked.format))
+    hands = RealHands(screen_for("plain" if asked.format in ("text", "json") else asked.format), turn=turn)
     if what == "apply":
         return apply(request, hands, wish)
     if what == "baseline":

@@ -12,6 +12,7 @@ from mcc.errors import UsageError
 from mcc.host.clock import RealClock
 from mcc.host.files import RealFiles
 from mcc.host.machine import RealMachine
+from mcc.host.turn import Turn
 from mcc.model.conf import Services
 from mcc.runs.drain import drain_after, stop_idle
 from mcc.runs.hands import Lock
@@ -30,12 +31,12 @@ class _Inherited:
         return None
 
 
-def run_recover(base: Path, format: str, lock_descriptor: int | None) -> int:
+def run_recover(base: Path, format: str, lock_descriptor: int | None, turn: Turn | None = None) -> int:
     """Recover a site's dead runs; the answer is the exit code."""
     site = Site(base.absolute())
     if RealFiles().kind(site.own) != "folder":
         raise UsageError(f"{site.base} is no site of mcc: it has no .mcc folder")
-    hands = RealHands(screen_for(format))
+    hands = RealHands(screen_for(format), turn=turn)
     refuse_another_user(site, hands.host(site, Services(manager="none")))
     if lock_descriptor is not None:
         _recover(site, hands, _Inherited(lock_descriptor), None)  # who called us tells people

@@ -40,6 +40,7 @@ def migrate(
     ] = None,
     database: DatabasesOption = None,
     format: EitherFormat = Either.auto,
+    wait: WaitOption = 0,
     output: OutputOption = Path(),
 ) -> None:
     """What the databases of a stage have had; their pending migrations; with the code of a deploy."""
@@ -47,7 +48,7 @@ def migrate(
 
     names = (tuple(accept or ()), tuple(allow_late or ()), tuple(database or ()))
     asked = Asked(status, plan, apply, baseline, *names, format.value)
-    raise typer.Exit(run_migrate(output, stage, asked))
+    raise typer.Exit(waiting(wait, lambda turn: run_migrate(output, stage, asked, turn)))
 
 
 def backup(

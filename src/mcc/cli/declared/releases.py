@@ -114,17 +114,19 @@ def leave(
     stage: StageOption = None,
     site: SiteOption = None,
     plan: PlanOption = False,
+    wait: WaitOption = 0,
     format: RunFormat = Format.auto,
     output: OutputOption = Path(),
 ) -> None:
     """Give a site back to a script: a real environment, plain cron lines; links stay, .mcc is kept aside."""
     from mcc.cli.commands.leave import run_leave
 
-    raise typer.Exit(run_leave(stage, site, output, plan, format.value))
+    raise typer.Exit(waiting(wait, lambda turn: run_leave(stage, site, output, plan, format.value, turn)))
 
 
 def recover(
     site: NeededSite,
+    wait: WaitOption = 0,
     format: Annotated[Format, typer.Option(help="How to show what is done.")] = Format.auto,
     lock_descriptor: Annotated[int | None, typer.Option(hidden=True)] = None,
     drain: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -135,4 +137,4 @@ def recover(
 
     if drain is not None:
         raise typer.Exit(run_drain(site, drain, drain_timeout))
-    raise typer.Exit(run_recover(site, format.value, lock_descriptor))
+    raise typer.Exit(waiting(wait, lambda turn: run_recover(site, format.value, lock_descriptor, turn)))

@@ -120,12 +120,13 @@ def env_set(
     restart: Restart = False,
     stage: StageOption = None,
     site: SiteOption = None,
+    wait: WaitOption = 0,
     format: RunFormat = Format.auto,
 ) -> None:
     """Give variables of the site their values; the rest of .env stays as it is."""
     from mcc.cli.commands.env import run_env_set
 
-    raise typer.Exit(run_env_set(tuple(variables or ()), stdin, stage, site, restart, format.value))
+    raise typer.Exit(run_env_set(tuple(variables or ()), stdin, stage, site, restart, format.value, wait))
 
 
 @env.command("unset", short_help="Take a variable out.")
@@ -134,9 +135,11 @@ def env_unset(
     restart: Restart = False,
     stage: StageOption = None,
     site: SiteOption = None,
+    wait: WaitOption = 0,
     format: RunFormat = Format.auto,
 ) -> None:
     """Take variables out of the site's .env."""
     from mcc.cli.commands.env import run_env_unset
 
-    raise typer.Exit(run_env_unset(tuple(variables), stage, site, restart, format.value))
+    names = tuple(variables)
+    raise typer.Exit(waiting(wait, lambda turn: run_env_unset(names, stage, site, restart, format.value, turn)))
