@@ -35,6 +35,13 @@ def conf_of_the_readme() -> str:
     return changed
 
 
+def conf_of_a_plain_unit() -> str:
+    """The same for a service that is restarted."""
+    text, service = conf_of_the_readme(), "SERVICE_NAME: notes-prod@.service\n"
+    assert service in text
+    return text.replace(service, "SERVICE_NAME: notes-prod-api.service\nAPI_PORT: 8000\n")
+
+
 def make_bare(box: Box) -> None:
     """No deploy user, no rights, no site; logrotate is a package that the mirror has."""
     box.exec(["userdel", "-r", DEPLOY_USER], check=False)
@@ -123,7 +130,7 @@ def test_five_commands_of_the_readme_make_a_served_site_of_a_bare_server(readme:
         assert notes.version(domain) == "1"
     assert notes.post("hello", DOMAINS[1]) == 201
     assert [notes.texts(domain)[0] == "hello" for domain in DOMAINS] == [False, True]
-    assert [box.state(unit) for unit in notes.units] == ["active", "active"]
+    assert [box.state(f"notes-prod{unit}") for unit in ("@a", "@b", "-worker")] == ["active", "inactive", "active"]
     crontab = box.crontab()
     assert "./count_notes.sh" in crontab
     assert "0 3 * * * /home/stenvala/live/notes-prod/.mcc/bin/mcc backup" in crontab
@@ -188,7 +195,7 @@ def fresh(module_boxes: Boxes) -> Server:
     """A server with mcc; its tests leave it as it was."""
     server = Server(module_boxes())
     server.box.exec("mkdir -p /srv/notes")
-    server.conf(conf_of_the_readme().replace("logrotate", ""))
+    server.conf(conf_of_a_plain_unit())
     return server
 
 
@@ -376,13 +383,13 @@ def test_a_certificate_signed_by_itself_stands_in_until_certbot_has_a_real_one(f
         box.exec(undo)
     finally:
         box.exec("rm -rf /usr/bin/certbot /etc/letsencrypt /etc/mcc /tmp/reachable /var/backups/mcc /var/www/mcc-acme")
-        fresh.conf(conf_of_the_readme())
+        fresh.conf(conf_of_a_plain_unit())
 
 
 @whole
 def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> None:
     box = fresh.box
-    fresh.conf(conf_of_the_readme().replace("notes-prod-api.service", "notes-prod@.service"))
+    fresh.conf(conf_of_the_readme())
     try:
         undo = undo_of(fresh.provision("--only", "units", "--only", "sudoers"))
         for slot in ("notes-prod@a.service", "notes-prod@b.service"):
@@ -393,7 +400,7 @@ def test_a_template_is_judged_and_enabled_as_its_two_slots(fresh: Server) -> Non
         assert not box.exec("ls /etc/systemd/system/*.wants | grep notes-prod", check=False).stdout
     finally:
         box.exec("rm -rf /var/backups/mcc")
-        fresh.conf(conf_of_the_readme())
+        fresh.conf(conf_of_a_plain_unit())
 
 
 LISTENS_BY_ITSELF = """[Service]

@@ -77,7 +77,7 @@ def test_what_is_written_can_be_read_as_stage_and_conf(notes: Path) -> None:
     assert stage.name == "prod"
     assert stage.parameters["conf"] == "conf-prod.yml"
     assert conf.domains == ("a.example.com", "b.example.com")
-    assert conf.services.all == ("notes-prod.service", "notes-prod-worker.service")
+    assert conf.services.all == ("notes-prod@.service", "notes-prod-worker.service")
     assert (conf.database.kind, str(conf.server.base)) == ("sqlite", "/srv/notes-prod")
     assert conf.warnings == ()
 

@@ -9,7 +9,6 @@ from mcc.init.build_script import build_script
 from mcc.model.project import Answers, NewFile, Project
 
 _DEFAULT_SOURCES = frozenset({"api", "shared", "worker", "migrations"})
-_FIRST_PORT = 8000
 STAGE = "prod"
 CONF = f"conf-{STAGE}.yml"
 
@@ -114,7 +113,7 @@ def _services(project: Project, answers: Answers) -> Iterator[str]:
         yield "SERVICE_MANAGER: none"
         return
     yield "# Services, and what they run"
-    yield f"SERVICE_NAME: {answers.name}-{STAGE}.service"
+    yield f"SERVICE_NAME: {answers.name}-{STAGE}@.service # two slots: the new release starts beside the old one"
     yield f"APP: {project.app}"
     if project.server != "uvicorn":
         yield f"APP_SERVER: {project.server}"
@@ -127,7 +126,6 @@ def _stage(project: Project) -> Iterator[str]:
     yield "# Stage"
     yield f"STAGE: {STAGE}"
     if project.app:
-        yield f"API_PORT: {_FIRST_PORT}"
         yield "WORKERS: 1"
 
 
