@@ -106,9 +106,10 @@ class Site(Notes):
 
 @dataclass(slots=True)
 class Load:
-    """Eight clients; what they got. ``failed``: everything that was no good answer."""
+    """Visitors, one of each of these kinds; what they got. ``failed``: everything that was no good answer."""
 
     site: Notes
+    kinds: tuple[str, ...] = ("new", "new", "kept", "kept", "posts", "posts", "slow", "stream")
     answers: Counter[str] = field(default_factory=Counter)
     versions: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
@@ -117,8 +118,7 @@ class Load:
 
     @contextlib.contextmanager
     def going_on(self) -> Iterator[Load]:
-        works = [self.new, self.new, self.kept, self.kept, self.posts, self.posts, self.slow, self.stream]
-        threads = [threading.Thread(target=self._run, args=(work,)) for work in works]
+        threads = [threading.Thread(target=self._run, args=(getattr(self, kind),)) for kind in self.kinds]
         for thread in threads:
             thread.start()
         try:
