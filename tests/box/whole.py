@@ -14,6 +14,7 @@ from box.notes import Notes
 from box.slotted import WORKER, Site
 
 DEPLOY = "mcc deploy --stage"
+KILL = signal.SIGKILL
 _STRIKE = """
 first=$(pgrep -o -u {user} -f '{words}') || exit 1
 echo $first
