@@ -21,11 +21,8 @@ from fakes.hands import FakeHands
 from fakes.host import Killed
 from fakes.scenes import Scene, State
 from fakes.services import FakeServices
-from mcc.engine.journal_file import JournalFile
-from mcc.engine.run import Engine, Outcome
 from mcc.errors import Refused, Stuck
 from mcc.model.event import RunEnded
-from mcc.model.plan import Plan
 
 GOOD: Mapping[str, Callable[[], Scene]] = {
     "first": scenes.first,
@@ -282,75 +279,3 @@ def _close_at_restart(patch: pytest.MonkeyPatch, folder: Any) -> None:
         restart(self, name, definition)
 
     patch.setattr(FakeServices, "restart", restart_and_close)
-
-
-# The suite must be able to fail: each of these mistakes is one that it has to see.
-
-
-def journal_that_writes_too_late(patch: pytest.MonkeyPatch) -> None:
-    """What was there is written down behind the effect."""
-    written: dict[int, Any] = {}
-    begin, done = JournalFile.begin, JournalFile.done
-    patch.setattr(JournalFile, "begin", lambda self, index, seen: written.update({index: seen}))
-
-    def both(self: JournalFile, index: int, facts: Any) -> None:
-        begin(self, index, written[index])
-        done(self, index, facts)
-
-    patch.setattr(JournalFile, "done", both)
-
-
-def commit_at_the_beginning(patch: pytest.MonkeyPatch) -> None:
-    """The run counts as committed although nothing has been switched."""
-    run, commit = Engine.run, JournalFile.commit
-
-    def early(self: Engine, plan: Plan) -> Outcome:
-        commit(self._journal)
-        return run(self, plan)
-
-    patch.setattr(Engine, "run", early)
-
-
-def undo_oldest_first(patch: pytest.MonkeyPatch) -> None:
-    """The services are restarted before the links are old again."""
-
-    def undo(self: Engine, plan: Plan, begun: Mapping[int, Any], error: Any = None) -> Outcome:
-        for index in sorted(begun):
-            self._undo_one(index, plan.steps[index], begun[index])
-        return Outcome("failed", error, self._facts)
-
-    patch.setattr(Engine, "undo", undo)
-
-
-def undone_before_it_is(patch: pytest.MonkeyPatch) -> None:
-    """An undo is crossed off before it has been done."""
-    real = Engine._undo_one
-
-    def one(self: Engine, index: int, planned: Any, seen: Any) -> None:
-        self._journal.undone(index)
-        real(self, index, planned, seen)
-
-    patch.setattr(Engine, "_undo_one", one)
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [journal_that_writes_too_late, commit_at_the_beginning, undo_oldest_first, undone_before_it_is],
-)
-def test_the_suite_sees_a_mistake_in_the_engine(mistake: Callable[[pytest.MonkeyPatch], None]) -> None:
-    one = case("second")
-    with pytest.MonkeyPatch.context() as patch:
-        mistake(patch)
-        with pytest.raises((AssertionError, Stuck)):
-            _kill_everywhere(one)
-
-
-def _kill_everywhere(one: Case) -> None:
-    for at in range(1, one.effects, 3):
-        died = one.kill(at)
-        died.world.revive(kill_at=25)
-        try:
-            died.recover()
-        except Killed:
-            revived(died)
-        one.check(died, f"killed at {at}")

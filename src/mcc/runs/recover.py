@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 
 from mcc.core import ledger as ledgers
@@ -79,6 +80,7 @@ def recover_one(
 
 def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str, by_its_own_tool: bool) -> Outcome | None:
     bare = hands.host(site, Services(manager="none"), run, lock)
+    _make_last(bare.files, site)
     journal = JournalFile(bare.files, site, run)
     state = engine_recover.read(journal)
     if state is None or state.ended in ("done", "failed"):
@@ -88,6 +90,16 @@ def _recover_one(site: Site, run: str, hands: Hands, lock: Lock, reason: str, by
     if not ours and _other_tool(site, state, bare, lock):
         return None
     return _recover(site, state, journal, hands, lock, reason)
+
+
+def _make_last(files: Files, site: Site) -> None:
+    """Sync the site: what the dead run has changed may not be on disk yet.
+
+    It may have died between a rename(2) and the fsync(2) of its folder. Recovery finds the change done, and passes it
+    by; a power cut would then take the change away from under a journal that says otherwise.
+    """
+    with contextlib.suppress(OSError):  # a disk that is full or fails: recovery says what it cannot do
+        files.sync(site.base)
 
 
 def _recover(site: Site, state: RunState, journal: JournalFile, hands: Hands, lock: Lock, reason: str) -> Outcome:
