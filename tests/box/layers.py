@@ -43,8 +43,8 @@ def mcc_layers(base: Path, say: Say) -> list[Path]:
     """
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
-        dependencies = _layer("dependencies", [base], _dependency_key(wheel), _installer(wheel), say)
-        own = _layer("mcc", [dependencies, base], wheel.digest, _placer(wheel), say)
+        dependencies = layer("dependencies", [base], _dependency_key(wheel), _installer(wheel), say)
+        own = layer("mcc", [dependencies, base], wheel.digest, _placer(wheel), say)
     return [own, dependencies]
 
 
@@ -52,7 +52,7 @@ def driver_layer(base: Path, dependencies: Path, say: Say) -> Path:
     """The layer that adds the driver of the extra ``postgres`` to a box with mcc; it goes above all others."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder), "postgres")
-    return _layer("postgres", [dependencies, base], _dependency_key(wheel), _adder(wheel), say)
+    return layer("postgres", [dependencies, base], _dependency_key(wheel), _adder(wheel), say)
 
 
 def build_wheel(folder: Path, extra: str = "") -> Wheel:
@@ -90,7 +90,7 @@ def _installer(wheel: Wheel) -> Callable[[Path], None]:
     add = _adder(wheel)
 
     def install(root: Path) -> None:
-        _inside(root, ["/usr/bin/python3", "-m", "venv", "--without-pip", "/opt/mcc"])
+        inside(root, ["/usr/bin/python3", "-m", "venv", "--without-pip", "/opt/mcc"])
         add(root)
 
     return install
@@ -100,7 +100,7 @@ def _adder(wheel: Wheel) -> Callable[[Path], None]:
     def add(root: Path) -> None:
         (root / "tmp/requirements").write_text("\n".join(wheel.requirements))
         (root / "tmp/constraints").write_text(_constraints())
-        _inside(root, [*_PIP, "-r", "/tmp/requirements", "-c", "/tmp/constraints"])
+        inside(root, [*_PIP, "-r", "/tmp/requirements", "-c", "/tmp/constraints"])
         (root / "opt/mcc/.lock").unlink(missing_ok=True)  # uv's, and everybody could write it
 
     return add
@@ -109,10 +109,10 @@ def _adder(wheel: Wheel) -> Callable[[Path], None]:
 def _placer(wheel: Wheel) -> Callable[[Path], None]:
     def place(root: Path) -> None:
         shutil.copy(wheel.path, root / "tmp")
-        _inside(root, [*_PIP, "--offline", "--no-deps", f"/tmp/{wheel.path.name}"])
+        inside(root, [*_PIP, "--offline", "--no-deps", f"/tmp/{wheel.path.name}"])
         (root / "opt/mcc/.lock").unlink(missing_ok=True)
         (root / "usr/local/bin/mcc").symlink_to("/opt/mcc/bin/mcc")
-        _inside(
+        inside(
             root, ["/opt/mcc/bin/python", "-I", "-c", "import mcc.cli.main"], "mcc does not import in the box"
         )
 
@@ -125,7 +125,7 @@ _PIP = (
 )
 
 
-def _inside(root: Path, words: Sequence[str], failure: str = "") -> None:
+def inside(root: Path, words: Sequence[str], failure: str = "") -> None:
     """Run a command in a root folder that is not booted, with the host's network."""
     environment = {
         "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -139,7 +139,7 @@ def _inside(root: Path, words: Sequence[str], failure: str = "") -> None:
         raise BoxError(f"{failure or ' '.join(words) + ' failed'}\n{(done.stdout + done.stderr).strip()}")
 
 
-def _layer(kind: str, below: Sequence[Path], key: str, fill: Callable[[Path], None], say: Say) -> Path:
+def layer(kind: str, below: Sequence[Path], key: str, fill: Callable[[Path], None], say: Say) -> Path:
     """The folder of a layer; ``fill`` makes it when there is none for this key on these folders."""
     name = hashlib.sha256("\n".join([*(path.name for path in below), key]).encode()).hexdigest()[:12]
     folder = box_root() / "layers" / f"{kind}-{name}"
