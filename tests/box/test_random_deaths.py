@@ -81,8 +81,9 @@ def struck(site: Notes, way: str, random: Random, builds: Mapping[str, Path], co
     said = moment.wait_for(running)
     hit = strike(site, number, guardian=parent, runner=True)
     ended, said = rest_of(running, said)
-    told = f"{way} at {moment}, behind {said[min(len(said), moment.events) - 1]}: {ended}"
+    told = f"{way} at {moment}, behind {said[: moment.events][-1:]}: {ended}"
     print(told)
+    assert said, told
     if parent and number == KILL and hit:
         ended_by(site, then, random)
     settle(site)

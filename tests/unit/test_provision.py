@@ -78,6 +78,16 @@ def test_folders_are_the_table_with_access_lists_and_else_the_base_alone() -> No
         assert (only.path, only.acl) == (BASE, ())
 
 
+@pytest.mark.parametrize("mode", ["sudo", "none"])
+def test_two_slots_have_their_folder_of_sockets_whatever_sets_the_owners(mode: Any) -> None:
+    """The service makes its sockets in it, beside a link that only the deploy user may change."""
+    made = wished(ownership=Ownership(mode, "www-data", "stenvala"), services=Services(names=("notes@.service",)))
+    sockets = made.folders[-1]
+    assert [rule.path for rule in made.folders] == [BASE, BASE / "run"]
+    assert "u:www-data:rwx" in sockets.acl
+    assert sockets.mode & 0o1000
+
+
 def test_sudoers_holds_exactly_the_one_list_of_commands() -> None:
     for mode in ("sudo", "acl", "none"):
         value = conf(ownership=Ownership(mode, "www-data", "stenvala"))  # type: ignore[arg-type]

@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mcc.core.layout import Site
 from mcc.core.ownership import FolderRule, folders
 from mcc.core.provisioned import marker, site_name
+from mcc.core.slots import template_of
 from mcc.errors import UsageError
 from mcc.model.conf import Component, Conf
 from mcc.provision.logrotate import logrotate_file
@@ -123,11 +125,17 @@ def _marked(file: File, base: Path) -> File:
 
 
 def _folders(conf: Conf) -> tuple[FolderRule, ...]:
-    """The whole table where access lists do the work; else the deploy makes what it needs below the base."""
+    """The whole table where access lists do the work; else the deploy makes what it needs below the base.
+
+    But for the folder of sockets: a deploy cannot let the service make names beside its own.
+    """
     rules = folders(conf)
     if conf.ownership.mode == "acl":
         return rules
-    return tuple(replace(rule, acl=(), mode=0o755) for rule in rules if rule.path == conf.server.base)
+    site = Site(conf.server.base)
+    base = (replace(rule, acl=(), mode=0o755) for rule in rules if rule.path == site.base)
+    sockets = (rule for rule in rules if rule.path == site.run and template_of(conf.services))
+    return (*base, *sockets)
 
 
 def _packages(
