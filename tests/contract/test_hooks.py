@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sqlite3
@@ -204,6 +205,19 @@ def test_what_goes_wrong_in_a_hook_is_said_with_its_line(what: str, tmp_path: Pa
     assert not any("mcc/host" in line for line in error.log), error.log
 
 
+def test_an_answer_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    """As on a disk that is full; no traceback of mcc's own is shown."""
+    place = tmp_path / "answers"
+    place.mkdir()
+    asked = dataclasses.replace(call(tmp_path, f"__import__('shutil').rmtree({str(place)!r})"), result=place / "it")
+    with pytest.raises(StepError) as caught:
+        run(asked)
+    assert caught.value.message == (
+        f"mcc_deploy.py:5: f: its answer cannot be written: No such file or directory: {place}/it.answer"
+    )
+    assert caught.value.log == ()
+
+
 def test_what_a_hook_gives_back_is_kept_for_its_undo_and_masked_for_all_others(tmp_path: Path) -> None:
     body = (
         "context.remember(a=1); print('a', context.conf['PASSWORD'])\n"
@@ -247,14 +261,17 @@ def test_variables_of_the_site_reach_a_program_and_those_of_mcc_do_not(
 
 def test_a_database_is_opened_as_the_conf_has_it(tmp_path: Path, postgres: Fresh) -> None:
     """PostgreSQL with the tenant's schema in front; what is written there is there."""
-    asked = call(tmp_path, """
+    asked = call(
+        tmp_path,
+        """
     for database in context.databases:
         connection = database.open()
         with connection.cursor() if database.schema else connection as work:
             work.execute("CREATE TABLE made (a integer)")
         connection.commit()
         connection.close()
-    return {"names": [database.name for database in context.databases]}""")
+    return {"names": [database.name for database in context.databases]}""",
+    )
     targets = (postgres.target('T 1"', name='T 1"'), SqliteDatabase("data.db", tmp_path / "data.db"))
     postgres.run('CREATE SCHEMA "T 1"""')
     conf = Conf(tmp_path, Server(tmp_path), services=Services("none"))

@@ -15,7 +15,8 @@ ROWS = table((DOCS / "reliability.md").read_text("utf-8"), *HEAD)
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_each_fault_has_all_four_answers_and_a_test_that_exists(row: list[str]) -> None:
-    assert len(row) == len(HEAD) and all(row), row
+    assert len(row) == len(HEAD), row
+    assert all(row), row
     tests = quoted(row[-1])
     assert tests, row
     for test in tests:

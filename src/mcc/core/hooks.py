@@ -28,6 +28,8 @@ STEPS = (*BEFORE_COMMIT, *BEHIND_COMMIT)
 
 HOOK_TIMEOUT = 600.0
 STAGE_TIMEOUT = 3600.0
+CANNOT_ANSWER = 74
+"""How the process of a hook ends that could not write down how it went: EX_IOERR of sysexits.h."""
 
 _IMPORTS = re.compile(rb"^\s*(from|import)\s+mcc\b", re.MULTILINE)
 _DECORATED = 2  # frames up: the line of the project that calls before(), after() or stage()

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mcc.core.hooks import FILE, Registry
+from mcc.core.hooks import CANNOT_ANSWER, FILE, Registry
 from mcc.errors import StepError
 from mcc.host.hooks.context import Context
-from mcc.host.hooks.programs import write_durably
+from mcc.host.hooks.programs import say, write_durably
 from mcc.host.hooks.shown import shown
 from mcc.model.problem import Problem
 
@@ -171,9 +171,17 @@ def _run(undo: bool, key: str, code: Path, context: Path, result: Path, answer: 
     except BaseException as error:
         what = shown(error, code)
         said = {"place": what.place if what.line else "", "message": what.message, "help": what.help, "log": what.log}
-        write_durably(answer, {"error": said})
-        return 1
-    write_durably(answer, {"facts": facts})
+        return _answer(answer, {"error": said}) or 1
+    return _answer(answer, {"facts": facts})
+
+
+def _answer(path: Path, data: Mapping[str, Any]) -> int:
+    """Tell how it went; a disk that takes no file is said on the last line of what is printed."""
+    try:
+        write_durably(path, data)
+    except OSError as error:
+        say(f"its answer cannot be written: {error.strerror}: {path}")
+        return CANNOT_ANSWER
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcc.core.hooks import FILE, says_hooks, uses_mcc
+from mcc.core.hooks import CANNOT_ANSWER, FILE, says_hooks, uses_mcc
 from mcc.core.masking import Masker
 from mcc.errors import CommandFailed, ConfigError, StepError
 from mcc.host.ports import Commands, Completed
@@ -104,6 +104,8 @@ def _facts(hook: Hook, undo: bool, answer: Path, done: Completed, masker: Masker
         return facts
     if "error" not in said:
         log = [masker.mask(line) for line in done.tail()]
+        if done.code == CANNOT_ANSWER and log:
+            raise StepError(f"{_what(hook, undo)}: {log[-1]}")
         raise StepError(f"{_what(hook, undo)} ended itself with exit code {done.code}", log=log)
     error = said["error"]
     which = f"{'the undo of ' if undo else ''}{hook.name}"
