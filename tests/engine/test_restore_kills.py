@@ -283,3 +283,20 @@ def test_rights_that_are_missing_are_named_before_anything_begins() -> None:
     with pytest.raises(Refused, match="may not run what this needs") as caught:
         scene.run()
     assert "/bin/chown -R www-data" in caught.value.help
+
+
+def test_what_was_written_since_a_restore_went_back_is_not_lost_when_the_rest_is_undone_again() -> None:
+    """The old data is back, and its services do not answer: a person mends that, and visitors write meanwhile."""
+    scene = restoring()
+    before = scene.databases()
+    scene.world.units.broken = {"vrs-1": "answers 500"}
+    assert scene.run() == 3
+    assert scene.databases() == before
+    scene.world.units.broken = {}
+    scene.world.start()
+    written = DEV / "domains" / A / "data.db"
+    scene.world.disk.scribble(written, data("001", "a visitor's"), synced=True)
+    revived(scene)
+    assert scene.world.disk.read(written) == data("001", "a visitor's")
+    assert scene.world.disk.names(scene.site.journals) == []
+    assert set(scene.world.serving().values()) == {"api/vrs-1"}

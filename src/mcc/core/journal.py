@@ -29,7 +29,11 @@ class UnreadableJournal(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run as its journal tells it. Indexes count along the plan's steps."""
+    """A run as its journal tells it. Indexes count along the plan's steps.
+
+    ``undone`` are those that need no undo any more; ``once_undone`` those whose undo went through, now or before the
+    run was stuck.
+    """
 
     header: Mapping[str, Any]
     seen: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -37,6 +41,7 @@ class RunState:
     undone: frozenset[int] = frozenset()
     committed: bool = False
     ended: str | None = None
+    once_undone: frozenset[int] = frozenset()
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -107,6 +112,7 @@ class _Folding:
         self._seen: dict[int, Mapping[str, Any]] = {}
         self._done: set[int] = set()
         self._undone: set[int] = set()
+        self._once_undone: set[int] = set()
         self._committed = False
         self._ended: str | None = None
 
@@ -117,6 +123,7 @@ class _Folding:
             self._done.add(self._step(item["done"]))
         elif "undone" in item:
             self._undone.add(self._step(item["undone"]))
+            self._once_undone.add(item["undone"])
         elif "commit" in item:
             self._committed = True
         elif "back" in item:
@@ -126,7 +133,8 @@ class _Folding:
 
     def state(self) -> RunState:
         done, undone = frozenset(self._done), frozenset(self._undone)
-        return RunState(self._header, self._seen, done, undone, self._committed, self._ended)
+        once = frozenset(self._once_undone)
+        return RunState(self._header, self._seen, done, undone, self._committed, self._ended, once)
 
     def _step(self, index: object) -> int:
         if not isinstance(index, int) or not 0 <= index < len(self._header["plan"]):

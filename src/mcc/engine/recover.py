@@ -7,7 +7,7 @@ from mcc.engine.codec import Kinds, decode
 from mcc.engine.journal_file import JournalFile
 from mcc.engine.run import Engine, Outcome
 from mcc.errors import Stuck
-from mcc.model.plan import Plan, Seen
+from mcc.model.plan import Plan, Seen, undone_once
 
 
 def read(journal: JournalFile) -> RunState | None:
@@ -38,8 +38,13 @@ def recover(engine: Engine, journal: JournalFile, state: RunState, kinds: Kinds)
     plan = plan_of(state, kinds)
     way = way_out(state)
     if isinstance(way, Back):
-        return engine.undo(plan, {index: _seen(journal, state, index) for index in way.indexes})
+        again = (index for index in way.indexes if not (index in state.once_undone and _once(plan, index)))
+        return engine.undo(plan, {index: _seen(journal, state, index) for index in again})
     return engine.finish(plan, way.indexes)
+
+
+def _once(plan: Plan, index: int) -> bool:
+    return undone_once(plan.steps[index].step)
 
 
 def _seen(journal: JournalFile, state: RunState, index: int) -> Seen:

@@ -24,7 +24,7 @@ from mcc.model.event import (
     StepUndone,
     Warned,
 )
-from mcc.model.plan import Plan, PlannedStep, Seen
+from mcc.model.plan import Plan, PlannedStep, Seen, stays_while_stuck
 
 Sink = Callable[[Event], None]
 
@@ -103,9 +103,16 @@ class Engine:
         return Outcome("done", None, self._facts, committed=True)
 
     def undo(self, plan: Plan, begun: Mapping[int, Seen], error: MccError | None = None) -> Outcome:
-        """Undo what was begun, newest first. A failing undo does not stop the others."""
+        """Undo what was begun, newest first. A failing undo does not stop the others, but for those whose work may
+        be in use then: a link that could not be put back still has visitors.
+        """
         for index in sorted(begun, reverse=True):
-            self._undo_one(index, plan.steps[index], begun[index])
+            planned = plan.steps[index]
+            if self._todo and stays_while_stuck(planned.step):
+                words = "it stays: what could not be undone may need it"
+                self._tell(StepUndone, index=index, title=planned.title, error=words)
+            else:
+                self._undo_one(index, planned, begun[index])
         result: Result = "stuck" if self._todo else "failed"
         return Outcome(result, error, self._facts, tuple(self._todo))
 

@@ -26,11 +26,25 @@ class Step(Protocol):
 
     ``look`` changes nothing. ``do`` may be killed anywhere and may run again after a new look.
     ``undo`` holds even if ``do`` never ran, stopped half-way, or was undone before.
+
+    A class may say more of its undo. ``stays_while_stuck = True``: what it takes away may be in use as long as
+    anything behind it could not be undone. ``undone_once = True``: done a second time it would take away what visitors
+    have written since.
     """
 
     def look(self, host: Any) -> Seen: ...
     def do(self, host: Any, seen: Seen) -> Facts | None: ...
     def undo(self, host: Any, seen: Seen) -> Facts | None: ...
+
+
+def stays_while_stuck(step: Step) -> bool:
+    """Whether its undo waits until all behind it is undone."""
+    return bool(getattr(step, "stays_while_stuck", False))
+
+
+def undone_once(step: Step) -> bool:
+    """Whether its undo, once it went through, is never done again."""
+    return bool(getattr(step, "undone_once", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.core.migrating.files import read_one
 from mcc.errors import CopyFailed, MigrationFailed
@@ -164,6 +165,7 @@ class PutClone:
     transaction. ``exact``: nobody writes, so that every row counts.
     """
 
+    undone_once: ClassVar[bool] = True
     copied: SourceCopy
     source: Target
     target: Target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.errors import CommandFailed, StepError
 from mcc.host.environments import is_whole, seal
@@ -20,6 +21,7 @@ class BuildEnvironment:
     taken away. ``project`` holds ``pyproject.toml`` and ``uv.lock``; ``made_from`` goes into the marker.
     """
 
+    stays_while_stuck: ClassVar[bool] = True
     project: Path
     environment: Path
     arguments: tuple[str, ...] = field(metadata={MAY_HOLD_SECRETS: True})

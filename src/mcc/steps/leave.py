@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.core import ledger
 from mcc.core.cron import crontab
@@ -25,6 +26,7 @@ class CopyEnvironment:
     What in it names its own path are the files in ``bin``; bytecode is left out, it is made anew.
     """
 
+    stays_while_stuck: ClassVar[bool] = True
     source: Path
     target: Path
     place: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.errors import StepError
 from mcc.host.ports import Host
@@ -20,6 +21,7 @@ class PlaceComponent:
     (``.venv`` -> ``../../venvs/…``).
     """
 
+    stays_while_stuck: ClassVar[bool] = True
     folder: Path
     sources: tuple[tuple[Path, str], ...]
     links: tuple[tuple[str, str], ...] = ()

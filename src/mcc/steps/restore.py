@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.errors import CopyFailed, MigrationFailed
 from mcc.host.ports import Host, copier, migrator
@@ -59,6 +60,7 @@ class PutBack:
     ``exact``: nobody writes, so that every row counts.
     """
 
+    undone_once: ClassVar[bool] = True
     source: Source
     target: Target
     kept: Path
@@ -88,6 +90,7 @@ class RestoreOnFailure:
     transaction may have changed a database without a row that says so.
     """
 
+    undone_once: ClassVar[bool] = True
     targets: tuple[Target, ...]
     new: tuple[Target, ...]
     kept: Path

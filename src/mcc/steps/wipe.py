@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from mcc.core.databases import side_files
 from mcc.errors import StepError
@@ -136,6 +137,7 @@ class EmptyDatabase:
     On the way back it becomes what the set ``kept`` says that it was, with the services ``stopped``.
     """
 
+    undone_once: ClassVar[bool] = True
     target: PostgresDatabase
     kept: Path
     scratch: Path
