@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from engine import test_offline_kills as offline
 from engine import test_reset_kills as resetting
 from engine import test_rollback_kills as back
 from fakes.deaths import revived, some
+from fakes.files import FakeFiles
 from fakes.host import FakeWorld, Killed
 from fakes.process import Process, io_error
 from fakes.scenes import Scene, State
@@ -83,6 +85,20 @@ def _code(act: Callable[[Any], int], scene: Any) -> int:
         return 2
     except Stuck:
         return 3
+
+
+def test_a_journal_that_could_not_begin_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk makes its file and takes no byte of it: nothing was started, so that nothing has died."""
+    scene = each_effect.case("lists").scene.fork()
+
+    def takes_no_byte(self: FakeFiles, node: object, data: bytes, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeFiles, "_extend", takes_no_byte)
+        with pytest.raises(Refused, match="nothing was started: No space left on device"):
+            scene.deploy()
+    assert scene.journals() == []
 
 
 def test_a_switch_that_could_not_come_back_is_not_left_behind_by_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:

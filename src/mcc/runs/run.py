@@ -126,11 +126,12 @@ class _Run:
     def guarded(self) -> int:
         """Where the death of the process does not hurt."""
         with nothing_changed():
-            self._journal.start(self._header(self._hands.tool(self._work.site)), self._plan)
             try:
+                self._journal.start(self._header(self._hands.tool(self._work.site)), self._plan)
                 self._journal.keep(self._kept)
             except OSError:
-                self._journal.remove()
+                with contextlib.suppress(OSError):  # a full disk has left it empty: that is no run which died
+                    self._journal.remove()
                 raise
         return self._hands.guarded(self._run, self._go, self._rescue)
 
