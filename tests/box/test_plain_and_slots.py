@@ -1,4 +1,4 @@
-"""From an ordinary unit to two slots and back, as docs/blue-green.md says; with sudo for owners, and with gunicorn."""
+"""From an ordinary unit to two slots and back, as docs/blue-green.md says; owners by sudo, gunicorn, an own user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from box.notes import Outputs
 from box.slotted import CONF, WORKER, Load, Site
 
 PLAIN = {
-    **CONF, "SERVICE_NAME": "notes-prod-api.service", "OWNERSHIP": "sudo", "DIR_GROUP": "stenvala", "API_PORT": "8000",
+    **CONF, "SERVICE_NAME": "notes-prod-api.service", "API_PORT": "8000",
+    "OWNERSHIP": "sudo", "DIR_USER": "notes", "DIR_GROUP": "stenvala",
 }  # fmt: skip
 SLOTS = {**PLAIN, "SERVICE_NAME": CONF["SERVICE_NAME"], "API_PORT": "", "APP_SERVER": "gunicorn"}
 SERVERS = '"gunicorn>=23",\n  "uvicorn-worker>=0.3",\n  "uvicorn>='
@@ -70,7 +71,7 @@ def to_slots(site: Site, output: Path) -> None:
     site.wait_for_version("2")
     site.box.exec(["systemctl", "-q", "disable", "--now", "notes-prod-api.socket", "notes-prod-api.service"])
     assert (site.up(), site.slots()) == (["notes-prod-api@a.service"], ["a"])
-    assert "gunicorn" in site.box.exec(["ps", "-u", "www-data", "-o", "args"]).stdout
+    assert "gunicorn" in site.box.exec(["ps", "-u", "notes", "-o", "args"]).stdout
 
 
 def in_slots(site: Site, output: Path) -> None:
@@ -80,7 +81,7 @@ def in_slots(site: Site, output: Path) -> None:
     site.wait_for_version("1")
     site.drained()
     facts = site.facts()
-    assert facts[f"api/{site.newest()}/api/main.py"].split()[2] == "www-data:stenvala"
+    assert facts[f"api/{site.newest()}/api/main.py"].split()[2] == "notes:stenvala"
     back = site.back()
     assert back.code == 0, back
     site.wait_for_version("2")

@@ -10,7 +10,7 @@ import pytest
 from mcc.core.acl import canonical, entry, others_in, readers_in
 from mcc.core.log_names import logs_added_to
 from mcc.core.ownership import FolderRule, folders
-from mcc.model.conf import Backup, Component, Conf, Ownership, Server
+from mcc.model.conf import Backup, Component, Conf, Ownership, Server, Services
 
 BASE, LOGS = Path("/srv/site"), Path("/srv/site/logs")
 CONF = Conf(
@@ -60,6 +60,20 @@ def test_nothing_is_writable_for_others_and_the_group_writes_where_the_service_d
 def test_names_of_the_deploy_user_stay_but_where_sqlite_removes_side_files() -> None:
     sticky = {rule.path.name for rule in folders(CONF) if rule.mode & 0o1000}
     assert sticky == {"domains", "logs", "run"}
+
+
+def test_the_web_servers_user_connects_to_the_sockets_of_two_slots_and_does_no_more() -> None:
+    """It sees no names and makes none; where it is the service's user too, it needs no entry of its own."""
+    conf = dataclasses.replace(
+        CONF, ownership=Ownership("acl", "notes", "notes"), services=Services(names=("notes@.service",))
+    )
+    for rule in folders(conf, "www-data"):
+        sockets = rule.path == BASE / "run"
+        assert rights(rule, "www-data") == (1 if sockets else 0)
+        assert rights(rule, "www-data", default=True) == (6 if sockets else 0)
+    assert folders(CONF, "www-data") == folders(CONF)
+    plain = dataclasses.replace(conf, services=Services(names=("notes.service",)))
+    assert folders(plain, "www-data") == folders(plain)
 
 
 def test_owner_and_group() -> None:

@@ -10,17 +10,21 @@ since SQLite removes the side files of whoever was there before.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from mcc.core.acl import canonical
 from mcc.core.backups import root_of
 from mcc.core.layout import Site
+from mcc.core.slots import template_of
 from mcc.model.conf import Conf
 
 Use = Literal["passed", "read", "written", "private"]
 """What the service user does in a folder: goes through it, reads all below it, writes in it, or nothing at all."""
+
+WEB_USER = "www-data"
+"""Who nginx runs as, where a machine has that user: it connects to the sockets of two slots."""
 
 _STICKY = 0o1000
 _SETGID = 0o2000
@@ -64,8 +68,11 @@ class FolderRule:
         return f"{self.owner}:{self.group}"
 
 
-def folders(conf: Conf) -> tuple[FolderRule, ...]:
-    """The folders of a site, those above before those below; the same whatever ``OWNERSHIP`` says."""
+def folders(conf: Conf, web: str = "") -> tuple[FolderRule, ...]:
+    """The folders of a site, those above before those below; the same whatever ``OWNERSHIP`` says.
+
+    ``web``: the web server's user, who gets through to the sockets of two slots.
+    """
     site, rule = Site(conf.server.base), _Maker(conf)
     backups = root_of(conf.backup.path, site.base)
     parts = [component.folder for component in conf.components] if conf.components is not None else ["api", "ui"]
@@ -79,7 +86,7 @@ def folders(conf: Conf) -> tuple[FolderRule, ...]:
         *(rule.written(site.domains / domain) for domain in conf.domains),
         rule.written(site.data),
         rule.written(site.logs, sticky=True),
-        rule.written(site.run, sticky=True),
+        rule.sockets(site.run, web if template_of(conf.services) else ""),
     )
 
 
@@ -111,6 +118,13 @@ class _Maker:
         entries = (*_base("rwx", "rwx", "---"), *owner, *self._named("rwx"))
         mode = _SETGID | (_STICKY if sticky else 0) | 0o770
         return self._rule(path, mode, "written", (*entries, *(f"d:{entry}" for entry in entries)))
+
+    def sockets(self, path: Path, web: str) -> FolderRule:
+        """Written in by both, and a third user connects, who does not even see names: the web server's."""
+        rule = self.written(path, sticky=True)
+        if not web or web in (self._owner, self._service):
+            return rule
+        return replace(rule, acl=(*rule.acl, f"u:{web}:--x", f"d:u:{web}:rw-"))
 
     def private(self, path: Path) -> FolderRule:
         return self._rule(path, 0o700, "private", ())

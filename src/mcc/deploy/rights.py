@@ -34,7 +34,7 @@ def rules_of(s: Situation) -> tuple[FolderRule, ...]:
     """The site's folders with the user who deploys now as their owner."""
     conf = s.request.conf
     server = dataclasses.replace(conf.server, user=s.by)
-    return folders(dataclasses.replace(conf, server=server, components=s.components))
+    return folders(dataclasses.replace(conf, server=server, components=s.components), s.web_user)
 
 
 def folder_mode(s: Situation) -> int:

@@ -21,6 +21,7 @@ from mcc.core.environment_key import (
 from mcc.core.layout import WIPED, Site, version_name
 from mcc.core.ledger import Ledger
 from mcc.core.maintenance import Maintained
+from mcc.core.ownership import WEB_USER
 from mcc.core.provisioned import is_ours, recovery_files
 from mcc.deploy.adoption import PROJECT, Adoption, look_for_adoption
 from mcc.deploy.alembic import PlannedAlembic, plan_alembic
@@ -96,6 +97,8 @@ class Situation:
     """Data is wiped first, so that databases count as empty."""
     every_target: tuple[Target, ...] = ()
     """All databases of the site, for the project's own steps."""
+    web_user: str = ""
+    """Who nginx runs as, if this machine has that user."""
     led_to: frozenset[str] = frozenset()
     """Where links of the site lead before the run, with all folders above, from the base on."""
     old_confs: tuple[Path, ...] = ()
@@ -191,6 +194,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         old_confs=tuple(_old_confs(host.files, request.site, ledger)),
         leftovers=tuple(_leftovers(host.files, request.site, ledger, tool)),
         by=host.machine.user(),
+        web_user=WEB_USER if host.rights.knows(WEB_USER) else "",
         has_crontab=host.crontab.available(),
         adoption=look_for_adoption(
             host.files,

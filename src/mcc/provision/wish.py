@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcc.core.layout import Site
-from mcc.core.ownership import FolderRule, folders
+from mcc.core.ownership import WEB_USER, FolderRule, folders
 from mcc.core.provisioned import marker, site_name
 from mcc.core.slots import template_of
 from mcc.errors import UsageError
@@ -70,7 +70,7 @@ class Wish:
     @property
     def passing(self) -> tuple[str, ...]:
         """The users that must get through to the site: the service's, and nginx's."""
-        web = ("www-data",) if any(file.part == "nginx" for file in self.files) else ()
+        web = (WEB_USER,) if any(file.part == "nginx" for file in self.files) else ()
         return tuple(dict.fromkeys(name for name in (self.service, *web) if name and name != self.user))
 
     def wants(self, part: Part) -> bool:
@@ -129,7 +129,7 @@ def _folders(conf: Conf) -> tuple[FolderRule, ...]:
 
     But for the folder of sockets: a deploy cannot let the service make names beside its own.
     """
-    rules = folders(conf)
+    rules = folders(conf, WEB_USER)
     if conf.ownership.mode == "acl":
         return rules
     site = Site(conf.server.base)
