@@ -109,6 +109,15 @@ def test_allows_is_the_exit_code_of_sudo_list() -> None:
     assert commands.ran == ["sudo -n -l /bin/systemctl restart a", "sudo -n -l /bin/systemctl stop a"]
 
 
+def test_what_is_permitted_is_asked_once_for_all_hosts_of_a_command_and_what_is_not_again() -> None:
+    commands = Recorded({"sudo -n -l /bin/systemctl stop a": (1, "sudo: a password is required\n")})
+    known: set[tuple[str, ...]] = set()
+    one, other = RealSudo(commands, 1000, known), RealSudo(commands, 1000, known)
+    assert [each.allows(sudo.restart("a")) for each in (one, other)] == [True, True]
+    assert [each.allows(sudo.stop("a")) for each in (one, other)] == [False, False]
+    assert commands.ran == ["sudo -n -l /bin/systemctl restart a", *["sudo -n -l /bin/systemctl stop a"] * 2]
+
+
 def test_without_sudo_nothing_is_allowed_and_running_says_so() -> None:
     real = RealSudo(Recorded({}, programs=()), uid=1000)
     assert not real.allows(sudo.restart("a"))

@@ -52,11 +52,12 @@ class RealHands:
         self._screen = screen
         self._early = early
         self._hooks: Known = {}
+        self._allowed: set[tuple[str, ...]] = set()
 
     def host(self, site: Site, services: Services, run: str = "", lock: Lock | None = None) -> Host:
         inherit = (lock.descriptor,) if lock else ()
         commands = RealCommands(inherit, {guardian.MARK: run} if run else {})
-        sudo = RealSudo(commands)
+        sudo = RealSudo(commands, allowed=self._allowed)
         return Host(
             files=RealFiles(),
             rights=RealRights(),

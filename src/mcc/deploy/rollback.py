@@ -66,14 +66,20 @@ def rollback(request: RollbackRequest, hands: Hands) -> int:
     build = None if release.build == BuildInfo() else release.build
     conf = request.conf
     work = Work(
-        request.site, "rollback", release.stage, conf.services, request.masker, build, although_frozen=True
+        request.site, "rollback", release.stage, conf.services, request.masker, build, although_frozen=True,
+        ask_first=lambda host: check_rights(required(conf), host),
     )  # fmt: skip
     return run_work(work, lambda host, run: _prepared(request, host, run), hands)
 
 
 def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
+    """Visitors of a release that is broken wait for this: what takes long is asked before the site is held, or when
+    they are led back.
+    """
     ledger = read_ledger(host.files, request.site)
-    release = choose(host.files, request.site, ledger, request.wanted)
+    slots = _slots(request, host)
+    running = request.release.name if slots and slots.runs else ""
+    release = choose(host.files, request.site, ledger, request.wanted, running)
     if release.name != request.release.name:
         words = f"another run was faster: the release before is {release.name} now"
         raise SiteError(words, help="look, then try again")
@@ -81,14 +87,19 @@ def _prepared(request: RollbackRequest, host: Host, run: str) -> Prepared:
     if request.bad is not None and leaving != request.leaving:
         words = f"another run was faster: {leaving} is live now, and {request.leaving} was to be marked bad"
         raise SiteError(words, help="look, then try again")
-    s, missing = _situation(request, release, ledger, host, run)
+    s, missing = _situation(request, release, ledger, host, run, slots)
     refuse(back_problems(s, host))
     check_rights(required(s.request.conf), host)
     ahead = _ahead(s, release, host)
     marks = tuple(_marks(s, request, leaving))
-    warnings = (*request.warnings, *missing, *_warnings(s, ledger, host), *ahead.warnings)
+    warnings = (*request.warnings, *missing, *_warnings(s, ledger, host, request.whole), *ahead.warnings)
     lent = tuple(lend_steps(s, host.files, release))
     return Prepared(_plan(s, release, ahead, marks, lent, warnings), _live_again(s, release))
+
+
+def _slots(request: RollbackRequest, host: Host) -> Slots | None:
+    components = components_of(host.files, request.site, request.release)
+    return look_at_slots(request.conf, request.site, host, components, request.release.name)
 
 
 def _marks(s: Situation, request: RollbackRequest, leaving: str) -> Iterator[PlannedStep]:
@@ -132,7 +143,7 @@ def _plan(
 
 
 def _situation(
-    request: RollbackRequest, release: Release, ledger: Ledger, host: Host, run: str
+    request: RollbackRequest, release: Release, ledger: Ledger, host: Host, run: str, slots: Slots | None
 ) -> tuple[Situation, tuple[str, ...]]:
     """What was kept of the release stands for the output; the answer besides are words on what was not kept."""
     files, site, now = host.files, request.site, host.clock.now()
@@ -154,7 +165,6 @@ def _situation(
         exchanges=release.environment is not None,
     )
     present = environments_of(files, site)
-    slots = look_at_slots(conf, site, host, components, release.name)
     scripts = files.walk(kept / "scripts") if files.kind(kept / "scripts") == "folder" else ()
     return Situation(
         request=back, run=run, now=now, version=release.name, components=components, ledger=ledger,
@@ -258,8 +268,11 @@ def _rebuilt(s: Situation, release: Release, host: Host) -> Iterator[str]:
     yield f"venvs/{release.environment} of {release.name} {what}: {again} uv.lock"
 
 
-def _warnings(s: Situation, ledger: Ledger, host: Host) -> Iterator[str]:
+def _warnings(s: Situation, ledger: Ledger, host: Host, looked_at: str) -> Iterator[str]:
+    """``looked_at``: an environment that was whole before the site was held; visitors do not wait for a second look."""
     whole = s.environment.name if s.environment and s.environment.whole else None  # looked at already
+    if s.slots and s.slots.runs and looked_at:
+        whole = looked_at
     yield from look_for_changes(host.files, s.crontab, s.site, ledger, whole).sentences
     yield from s.adoption.warnings()
     release = s.back_to

@@ -217,6 +217,8 @@ def _run_folder(s: Situation, host: Host) -> Iterator[Refused]:
 
 
 def _units(slots: Slots, host: Host) -> Iterator[Refused]:
+    if slots.runs:
+        return  # one instance of the template is up, so both are known; visitors wait for this
     for name in SLOTS:
         state = host.services.state(instance_of(slots.template, name))
         if not state.known:

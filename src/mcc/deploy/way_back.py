@@ -21,7 +21,7 @@ from mcc.model.conf import Component, Conf
 from mcc.model.release import Release
 from mcc.runs.changes import is_as_recorded
 from mcc.runs.ledger import read_ledger
-from mcc.runs.standing import obstacle, obstacles
+from mcc.runs.standing import environment_stands, obstacle, obstacles
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -30,7 +30,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class RollbackRequest:
     """``release`` is what is gone back to; ``conf`` what it was deployed with. ``wanted`` was named by a person.
 
-    ``leaving`` is live; ``bad``: why nobody wants that one back.
+    ``leaving`` is live; ``bad``: why nobody wants that one back. ``whole`` is the environment of what is live, if it
+    was looked at just now and nobody had changed it.
     """
 
     site: Site
@@ -40,6 +41,7 @@ class RollbackRequest:
     warnings: tuple[str, ...] = ()
     leaving: str = ""
     bad: str | None = None
+    whole: str = ""
 
     @property
     def masker(self) -> Masker:
@@ -64,7 +66,15 @@ def read_rollback(base: Path, wanted: str | None, bad: str | None = None) -> Rol
     conf = read_conf(path.parent, path.name)
     if conf.server.base != site.base:
         raise SiteError(f"{path} is the conf of another site: REMOTE_BASE is {conf.server.base}")
-    return RollbackRequest(site, release, conf, wanted, (*warnings, *conf.warnings), leaving, bad)
+    whole = _whole(files, site, ledger.live, release)
+    return RollbackRequest(site, release, conf, wanted, (*warnings, *conf.warnings), leaving, bad, whole)
+
+
+def _whole(files: Files, site: Site, live: Release | None, release: Release) -> str:
+    """That of the other release is looked at by :func:`choose`."""
+    if live is None or not live.environment or live.environment == release.environment:
+        return ""
+    return live.environment if environment_stands(files, site, live) else ""
 
 
 def bad_reason(text: str) -> str:
@@ -85,8 +95,11 @@ def what_is_left(files: Files, site: Site, ledger: Ledger, release: Release, bad
     return name
 
 
-def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None) -> Release:
-    """The release before what is live, or the one of that name. Raises Refused with those that there are."""
+def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None, running: str = "") -> Release:
+    """The release before what is live, or the one of that name. Raises Refused with those that there are.
+
+    ``running``: the release whose process is still up, if there is one.
+    """
     ledger = with_what_is_live(files, site, ledger)
     live = ledger.live
     if live is None:
@@ -98,7 +111,8 @@ def choose(files: Files, site: Site, ledger: Ledger, wanted: str | None) -> Rele
         hints = [did_you_mean(str(wanted), list(ledger.order)), _possible(files, site, ledger)]
         raise UsageError(f"there is no release {wanted!r}", help="; ".join(filter(None, hints)))
     altered = release.state == "live" and not is_as_recorded(files, site, release)
-    problem = obstacle(files, site, dataclasses.replace(release, state="good") if altered else release)
+    standing = dataclasses.replace(release, state="good") if altered else release
+    problem = obstacle(files, site, standing, running=release.name == running)
     if problem:
         raise SiteError(f"there is no way back to {release.name}: {problem}", help=_possible(files, site, ledger))
     return release

@@ -13,24 +13,33 @@ _ENGLISH = {"LC_ALL": "C.UTF-8"}
 
 
 class RealSudo:
-    """``sudo -n``: what needs a password is not allowed. Root itself needs no sudo."""
+    """``sudo -n``: what needs a password is not allowed. Root itself needs no sudo.
 
-    def __init__(self, commands: Commands, uid: int | None = None) -> None:
+    ``allowed``: what is known to be permitted; one command asks for several hosts.
+    """
+
+    def __init__(self, commands: Commands, uid: int | None = None, allowed: set[tuple[str, ...]] | None = None) -> None:
         self._commands = commands
+        self._allowed = set() if allowed is None else allowed
         self._root = (os.geteuid() if uid is None else uid) == 0
 
     def allows(self, words: Sequence[str]) -> bool:
         """Whether sudoers lets this user run exactly these words.
 
         ``sudo -n -l COMMAND`` ends with 0 if it is permitted and with 1 if it is not, if asking
-        needs a password, or if the user is not in sudoers at all (sudo(8)).
+        needs a password, or if the user is not in sudoers at all (sudo(8)). What it permits is asked once: where it
+        is forbidden meanwhile, the command itself is refused.
         """
         if self._root:
             return True
         if self._commands.find("sudo") is None:
             return False
-        asked = ["sudo", "-n", "-l", *words]
-        return self._commands.run(asked, env=_ENGLISH, timeout=30.0).ok
+        if tuple(words) not in self._allowed and self._asked(words):
+            self._allowed.add(tuple(words))
+        return tuple(words) in self._allowed
+
+    def _asked(self, words: Sequence[str]) -> bool:
+        return self._commands.run(["sudo", "-n", "-l", *words], env=_ENGLISH, timeout=30.0).ok
 
     def run(self, words: Sequence[str], *, timeout: float = 120.0) -> Completed:
         """Run as root; any exit code is an answer. Raises CommandFailed without sudo."""

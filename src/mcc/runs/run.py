@@ -29,6 +29,8 @@ def run_work(work: Work, prepare: Prepare, hands: Hands) -> int:
         refuse_another_user(work.site, host)
         _refuse_frozen(work, host)
         run = run_id(host)
+        if work.ask_first is not None:
+            work.ask_first(host)
         if host.files.kind(work.site.own) != "folder":
             prepare(host, run)  # a run that cannot be leaves no folder behind
             host.files.make_folder(work.site.own)

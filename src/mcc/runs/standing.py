@@ -39,9 +39,12 @@ def obstacles(files: Files, site: Site, releases: Iterable[Release]) -> dict[str
     return {name: standing.obstacle for name, standing in standings(files, site, releases).items()}
 
 
-def obstacle(files: Files, site: Site, release: Release) -> str:
-    """Why there is no way back to a release, in words; empty if there is one."""
-    return obstacles(files, site, [release])[release.name]
+def obstacle(files: Files, site: Site, release: Release, *, running: bool = False) -> str:
+    """Why there is no way back to a release, in words; empty if there is one.
+
+    ``running``: its process is up. Its environment is looked at when visitors are back there.
+    """
+    return _no_way(files, site, release) if running else obstacles(files, site, [release])[release.name]
 
 
 def _standing(files: Files, site: Site, release: Release, stands: Callable[[Release], bool]) -> Standing:

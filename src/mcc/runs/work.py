@@ -22,7 +22,8 @@ class Work:
 
     ``held_too`` are other sites that nobody may change while this one is worked on; only the lock of
     those is touched. ``although_frozen``: it may be done while somebody has frozen the site. ``told``: who
-    is told how it ended; None: whom the live release's conf names.
+    is told how it ended; None: whom the live release's conf names. ``ask_first``: what the machine is asked
+    before the site is held, and raises Refused; asked again by the plan, it need not take its time a second time.
     """
 
     site: Site
@@ -34,6 +35,7 @@ class Work:
     held_too: tuple[Site, ...] = ()
     although_frozen: bool = False
     told: Told | None = None
+    ask_first: Callable[[Host], None] | None = None
 
     @property
     def words(self) -> str:
