@@ -40,7 +40,7 @@ async def app(scope, receive, send):
         body.update(part.get("body", b""))
         more = part.get("more_body", False)
     if what == "events":
-        await _events(send)
+        await _events(receive, send)
         return
     if what == "slow":
         await asyncio.sleep(float(seconds))
@@ -50,11 +50,12 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": answer})
 
 
-async def _events(send):
+async def _events(receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-    while True:
+    gone = asyncio.ensure_future(receive())
+    while not gone.done():
         await send({"type": "http.response.body", "body": b"data: tick\\n\\n", "more_body": True})
-        await asyncio.sleep(0.1)
+        await asyncio.wait([gone], timeout=0.1)
 """
 NEVER_ANSWERS = '''"""Comes up, and never answers when it is asked how it is."""
 
