@@ -14,9 +14,10 @@ from fakes.deaths import cut_off, dead, killed, killed_twice, some
 from fakes.hands import FakeHands
 from fakes.host import FakeWorld
 from fakes.scenes import BASE, OUT, Scene, State, rich_files
-from fakes.services import unit_state
+from fakes.services import FakeServices, unit_state
 from mcc.core.layout import Site
 from mcc.core.slots import slot_of
+from mcc.errors import ServiceFailed
 from mcc.model.conf import Conf, Services
 from mcc.runs.drain import drain_after, stop_idle
 
@@ -297,3 +298,17 @@ def test_the_suite_sees_a_slot_that_is_not_stopped_on_the_way_back(monkeypatch: 
     assert scene.deploy() == 1
     with pytest.raises(AssertionError):
         assert State.of(scene).difference(case("smoke fails")[2]) == []
+
+
+def test_a_slot_that_may_not_be_started_needs_no_right_to_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo denies all in the middle of a deploy: nothing was started, so that all can be undone."""
+    scene = second()
+    before = State.of(scene)
+
+    def denied(self: FakeServices, name: str, definition: bytes | None = None) -> None:
+        raise ServiceFailed(f"sudo does not let deploy run: systemctl restart {name}")
+
+    scene.world.units.may_stop = False
+    monkeypatch.setattr(FakeServices, "restart", denied)
+    assert scene.deploy() == 1
+    assert before.difference(State.of(scene)) == []

@@ -182,6 +182,7 @@ def read_state(name: str, shown: Mapping[str, str], now: float) -> ServiceState:
         resting=resting,
         triggers=tuple(shown.get("TriggeredBy", "").split()),
         starting=shown.get("ActiveState") == "activating" and load in ("loaded", ""),
+        stopping=shown.get("ActiveState") == "deactivating",
     )
 
 

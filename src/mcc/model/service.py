@@ -13,7 +13,7 @@ class ServiceState:
     ``active_for`` is in seconds, None when it is not active. ``restarts`` counts the automatic
     restarts since the last one that was asked for (systemd.service(5), NRestarts). ``resting``: it did
     its work, ended well and counts as active. ``triggers`` are units that start it, such as a socket.
-    ``starting``: it is on its way up, or waits for its next try.
+    ``starting``: it is on its way up, or waits for its next try; ``stopping``: it is on its way down.
     """
 
     name: str
@@ -27,6 +27,7 @@ class ServiceState:
     resting: bool = False
     triggers: tuple[str, ...] = ()
     starting: bool = False
+    stopping: bool = False
 
     @property
     def running(self) -> bool:

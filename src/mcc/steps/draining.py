@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcc.errors import ServiceFailed
 from mcc.host.ports import Host
 from mcc.steps.waiting import POLL
 
@@ -58,9 +59,18 @@ def stop(host: Host, slot: Slot) -> None:
     """Stop the unit, and take away what would let it start again at the next boot."""
     # Also where it is being stopped already: then this returns when it is.
     if host.files.kind(slot.link) != "absent" or not is_at_rest(host, slot):
-        host.services.stop(slot.unit)
+        _stop(host, slot)
     remove_socket(host, slot)
     host.files.remove(slot.link)
+
+
+def _stop(host: Host, slot: Slot) -> None:
+    """What may not be stopped, and does not run, needs no stop: without its link it is not started, either."""
+    try:
+        host.services.stop(slot.unit)
+    except ServiceFailed:
+        if not is_at_rest(host, slot) or host.services.state(slot.unit).stopping:
+            raise
 
 
 def remove_socket(host: Host, slot: Slot) -> None:
