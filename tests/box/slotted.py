@@ -89,7 +89,7 @@ class Site(Notes):
 
     def drained(self) -> None:
         """Return when the live slot is alone."""
-        until(lambda: self.up() == [self.live()] and len(self.slots()) == 1, "the old slot to be gone", 20)
+        until(lambda: self.up() == [self.live()] and len(self.slots()) == 1, "the old slot to be gone")
 
     def slots(self) -> list[str]:
         return self.box.exec(["ls", f"{self.base}/slots"]).stdout.split()
