@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,13 @@ def test_rights_are_asked_for_before_the_site_is_held() -> None:
     with pytest.raises(RightsError, match=r"stop app@a\.service"):
         scene.go_back(hands)
     assert hands._locks == {}
+
+
+@pytest.mark.parametrize("format", ["live", "plain", "jsonl"])
+def test_a_screen_is_imported_when_it_is_chosen_and_not_while_the_site_is_held(format: str) -> None:
+    code = (
+        "import sys; from mcc.cli.screens.choose import screen_for; from mcc.core.masking import Masker\n"
+        f"make = screen_for({format!r}); there = set(sys.modules); make(Masker(()))\n"
+        "assert set(sys.modules) == there, set(sys.modules) - there"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

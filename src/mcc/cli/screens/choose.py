@@ -12,28 +12,28 @@ from mcc.model.event import Event
 
 
 def screen_for(format: str) -> Callable[[Masker], Sink]:
-    """The maker of a sink for ``auto``, ``live``, ``plain`` or ``jsonl``."""
+    """The maker of a sink for ``auto``, ``live``, ``plain`` or ``jsonl``.
+
+    What a screen needs is imported here: later the site is held, and visitors of a broken release wait.
+    """
     if format == "auto":
         format = "live" if sys.stdout.isatty() and (RealMachine().variable("TERM") or "dumb") != "dumb" else "plain"
-
-    def make(masker: Masker) -> Sink:
-        return _never_failing(_sink(format, masker))
-
-    return make
+    screen = _screen(format)
+    return lambda masker: _never_failing(screen(masker))
 
 
-def _sink(format: str, masker: Masker) -> Sink:
+def _screen(format: str) -> Callable[[Masker], Sink]:
     if format == "jsonl":
         from mcc.cli.screens.jsonl import JsonLines
 
-        return JsonLines(sys.stdout, masker).show
+        return lambda masker: JsonLines(sys.stdout, masker).show
     if format == "live":
         from mcc.cli.screens.live import Live
 
-        return Live(masker).show
+        return lambda masker: Live(masker).show
     from mcc.cli.screens.plain import Plain
 
-    return Plain(sys.stdout, masker).show
+    return lambda masker: Plain(sys.stdout, masker).show
 
 
 def _never_failing(show: Sink) -> Sink:
