@@ -24,6 +24,7 @@ from engine import test_reset_kills as resetting
 from engine import test_restore_kills as restoring
 from engine import test_rollback_kills as back
 from engine import test_slot_kills as slots
+from engine import test_slots_at_rest as slots_at_rest
 from engine import test_variables_kills as variables
 from fakes import scenes
 from fakes.exchanges import Exchange
@@ -76,6 +77,11 @@ def deploy(name: str) -> Ready:
 
 def deploy_with_slots(name: str) -> Ready:
     return ready(slots.case(name)[0], slots.CASES[name][1], functools.partial(slots.check, name))
+
+
+def slots_rest(name: str) -> Ready:
+    one = slots_at_rest.case(name)
+    return ready(one.scene, one.act, one.check)
 
 
 def deploy_offline(name: str) -> Ready:
@@ -285,6 +291,7 @@ def _kinds() -> Iterator[Kind]:
     yield from some("deploy", deploy, deploying.ALL, "second")
     with_back = [name for name in slots.CASES if "back" in name]
     yield from some("deploy, two slots", deploy_with_slots, slots.CASES, "second", *with_back)
+    yield from some("two slots", slots_rest, slots_at_rest.CASES)
     yield from some("deploy, offline", deploy_offline, offline.SCENES)
     yield from some("deploy, own steps", deploy_with_hooks, dict.fromkeys(hooks.NAMES))
     yield Kind("deploy, access lists", deploy_with_lists)

@@ -12,7 +12,7 @@ from mcc.core.backups import root_of, set_folder
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.core.sudo import Words, stop
 from mcc.deploy.situation import Situation
-from mcc.deploy.slots import running
+from mcc.deploy.slots import draining, running
 from mcc.errors import Refused, SiteError
 from mcc.host.ports import Host
 from mcc.model.database import Target
@@ -74,7 +74,7 @@ def stop_steps(s: Situation, health: Health) -> Iterator[PlannedStep]:
         step = SuspendCron(s.site.base, stay, elsewhere, s.site.kept(s.run) / "crontab")
         yield PlannedStep("stop", "the site's cron jobs rest", step)
     if names:
-        halt = StopServices(names, health, services.start_timeout)
+        halt = StopServices(names, health, services.start_timeout, for_good=draining(s))
         yield PlannedStep("stop", f"stop {', '.join(names)}", halt)
 
 

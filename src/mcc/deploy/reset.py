@@ -156,7 +156,8 @@ def _shared_again(s: Situation) -> Iterator[PlannedStep]:
 def _files_step(s: Situation, host: Host, targets: tuple[Target, ...], stopped: tuple[str, ...]) -> PlannedStep:
     folders = (s.site.domains, s.site.data)
     single = tuple(path for path in _databases(s, host, targets) if not set(folders) & {*path.parents})
-    step = WipeFiles(folders, single, s.site.aside(s.run), stopped)
+    in_files = all(isinstance(target, SqliteDatabase) for target in targets)
+    step = WipeFiles(folders, single, s.site.aside(s.run), stopped, all_databases=in_files)
     shown = ", ".join([*(f"{folder.name}/" for folder in folders), *(path.name for path in single)])
     return PlannedStep("wipe", f"{shown} aside", step)
 

@@ -136,6 +136,14 @@ def running(s: Situation) -> tuple[str, ...]:
     return services.all if services.manager != "none" else ()
 
 
+def draining(s: Situation) -> tuple[str, ...]:
+    """The slot, if it is up, that visitors have left."""
+    if s.slots is None:
+        return ()
+    unit = instance_of(s.slots.template, s.slots.next)
+    return (unit,) if unit in s.slots.up else ()
+
+
 def health_before(s: Situation) -> Health:
     """What says that the web service is well again which was stopped."""
     conf, slots = s.request.conf, s.slots

@@ -36,6 +36,8 @@ class Standstill:
     triggered: tuple[str, ...] = ()
     well: Health = field(default_factory=Health)
     """What the web service answers, if it runs."""
+    drained: tuple[str, ...] = ()
+    """Of those that run a slot that visitors have left: it is not started again."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,9 +64,11 @@ def look_at_services(conf: Conf, site: Site, host: Host, run: str) -> Standstill
     stoppable = tuple(name for name in up if name not in triggered and host.services.may_stop(name))
     others = tuple(name for name in up if name not in stoppable)
     available = host.crontab.available()
-    web = set(units_that_serve(conf.services, site, host.files)) - set(conf.services.workers)
+    serving = units_that_serve(conf.services, site, host.files)
+    web = {*serving} - {*conf.services.workers}
     well = health_of(conf, site, host.files) if web & {*up} else Health()
-    return Standstill(conf, site, run, host.machine.user(), stoppable, others, available, triggered, well)
+    drained = tuple(name for name in up if name not in serving)
+    return Standstill(conf, site, run, host.machine.user(), stoppable, others, available, triggered, well, drained)
 
 
 def stop_steps(still: Standstill) -> Iterator[PlannedStep]:
@@ -78,13 +82,14 @@ def stop_steps(still: Standstill) -> Iterator[PlannedStep]:
         guard = ServicesBack(still.kept_up, still.well, services.start_timeout)
         yield PlannedStep("stop", f"{', '.join(still.kept_up)} cannot be stopped", guard)
     if still.stopped:
-        halt = StopServices(still.stopped, still.well, services.start_timeout)
+        halt = StopServices(still.stopped, still.well, services.start_timeout, for_good=still.drained)
         yield PlannedStep("stop", f"stop {', '.join(still.stopped)}", halt)
 
 
 def start_steps(still: Standstill) -> Iterator[PlannedStep]:
     """All that ran before runs again, and has to stay up; then the cron jobs."""
-    services, names = still.conf.services, (*still.stopped, *still.kept_up)
+    services = still.conf.services
+    names = tuple(name for name in (*still.stopped, *still.kept_up) if name not in still.drained)
     if names:
         start = RestartServices(names, still.well, services.start_timeout, still.site.logs)
         yield PlannedStep("start", f"start {', '.join(names)}", start)

@@ -17,13 +17,15 @@ class StopServices:
     """Stop services, and wait until none of them is active any more.
 
     On the way back, when everything behind it is undone, those that ran are started again: a stopped
-    unit is started by ``restart`` too (systemctl(1)), a right that every deploy has.
+    unit is started by ``restart`` too (systemctl(1)), a right that every deploy has. Not those ``for_good``: a slot
+    that drained has no visitors any more, and perhaps no release.
     """
 
     names: tuple[str, ...]
     health: Health
     start_timeout: float
     stop_timeout: float = 30.0
+    for_good: tuple[str, ...] = ()
 
     def look(self, host: Host) -> Seen:
         return look_at_services(host, self.names)
@@ -40,7 +42,7 @@ class StopServices:
         return None
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
-        were_up = [name for name in self.names if seen[name]["active"]]
+        were_up = [name for name in self.names if seen[name]["active"] and name not in self.for_good]
         for name in were_up:
             state = host.services.state(name)
             if not state.active or has_changed(state, seen[name]):

@@ -23,7 +23,8 @@ class WipeFiles:
     """Move aside what is in ``folders``, which stay with owner and rights, and single ``databases``.
 
     ``aside`` is a folder of ours on the same file system; ``stopped`` are services that rest meanwhile. Names
-    are moved, never followed: a service's user may have put links there.
+    are moved, never followed: a service's user may have put links there. ``all_databases``: all that the run
+    migrates are among what is moved.
 
     On the way back what was made since goes, and the rest is again what it was, by the same names of the same
     files. A mark in ``aside`` says that all of it was moved: only then is a name that is new the run's own. It
@@ -34,6 +35,7 @@ class WipeFiles:
     databases: tuple[Path, ...]
     aside: Path
     stopped: tuple[str, ...] = ()
+    all_databases: bool = False
 
     def look(self, host: Host) -> Seen:
         return {str(place): _names(host.files, place) for place in self.folders} | {
@@ -63,7 +65,7 @@ class WipeFiles:
         for place, names in self._places(seen):
             self._bring_back(files, place, names or [])
         files.remove_tree(self.aside)
-        return None
+        return {"databases": "as before", "put back": True} if self.all_databases else None
 
     def _places(self, seen: Seen) -> Iterator[tuple[Path, list[str] | None]]:
         """Folders and databases with the names that were there; None: not even the folder."""
