@@ -32,6 +32,8 @@ _WITH_SIGNS = re.compile(r"[A-Za-z0-9_-]{8,32}")
 _VERSION = re.compile(r"[a-z]+(?:[_-](?:[a-z]+|v?\d+))+")  # words and numbers: jquery-3, my-page-2
 _BASE32 = re.compile(r"[A-Z2-7]{8}")
 _SEPARATED = re.compile(r"(?:^|(?<=[.~_-]))(?=[A-Za-z0-9_-])")
+_SHORTEST = 8
+_KINDS = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[0-9]")))
 _ROLLUP = 8  # [hash] of Rollup and Vite: base64 with - and _ in it
 _FOLDER = 16  # Next.js names a folder by the build
 
@@ -74,6 +76,8 @@ def _endings(text: str) -> Iterator[str]:
 
 
 def _is_hash(text: str) -> bool:
+    if len(text) < _SHORTEST:
+        return False
     if _DATE.fullmatch(text) or _VERSION.fullmatch(text):
         return False
     if _HEX.fullmatch(text) or _BASE32.fullmatch(text):
@@ -90,7 +94,7 @@ def _is_folder_hash(name: str) -> bool:
 
 
 def _kinds_of_signs(text: str) -> int:
-    return sum(any(test(sign) for sign in text) for test in (str.islower, str.isupper, str.isdecimal))
+    return sum(bool(kind.search(text)) for kind in _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,8 @@ def choose(
     for folder, own in releases:
         files = []
         for path in sorted(own):
-            if not is_hashed(path) or _is_taken(path, names):
+            # most files are those of the new release too, and a name is looked up faster than it is read
+            if path in names or not is_hashed(path) or _is_below(path, names):
                 continue
             if own[path] > room or left == 0:
                 left_out += 1
@@ -177,5 +182,5 @@ def choose(
     return Chosen(tuple(chosen), left_out)
 
 
-def _is_taken(path: str, names: Collection[str]) -> bool:
-    return path in names or any(str(parent) in names for parent in PurePosixPath(path).parents)
+def _is_below(path: str, names: Collection[str]) -> bool:
+    return any(str(parent) in names for parent in PurePosixPath(path).parents)
