@@ -20,11 +20,12 @@ from mcc.core.masking import Masker
 from mcc.deploy.rehearse import rehearse
 from mcc.deploy.run import deploy
 from mcc.engine.run import Sink
+from mcc.errors import Stuck
 from mcc.host.event_log import event_line
 from mcc.model.conf import Notify
 from mcc.model.event import Event, RunEnded, Warned
 from mcc.operations.notify import tell_what_is_due
-from mcc.runs.notices import Told, sending
+from mcc.runs.notices import Notices, Told, sending
 from mcc.runs.recover import recover_all
 
 HOOK = "json://hooks.example.com/T0k3n"
@@ -126,6 +127,27 @@ def test_secrets_are_not_in_it() -> None:
     (sent,) = scene.world.notifier.sent
     assert "s3cr3t-word" not in sent.text + sent.title
     assert HOOK not in sent.text
+
+
+@pytest.mark.parametrize("length", [980, 990, 995])
+def test_a_secret_that_stands_where_a_text_is_cut_off_is_not_in_it_in_part(length: int) -> None:
+    scene = told(scenes.second)
+    hands, notices = Recording(scene.world), Notices()
+    notices.ended(scene.request.site, "run", Told(scene.conf.notify, scene.conf.secrets))
+    notices.send(hands, Stuck(f"{'x' * length} s3cr3t-word is wrong {'y' * 100}"))
+    (sent,) = scene.world.notifier.sent
+    assert "s3" not in sent.text
+
+
+def test_what_a_recovery_says_and_writes_down_is_without_secrets_too() -> None:
+    """It knows them from what the dead run has kept."""
+    dead = _fork(told(scenes.second), _effects() - 60)
+    with pytest.raises(Killed):
+        act(dead)
+    dead.world.revive()
+    hands = Recording(dead.world)
+    recover_all(dead.request.site, hands, hands.lock(dead.request.site, {}), "found")
+    assert hands.maskers[-1].mask("s3cr3t-word") == "***"
 
 
 def test_a_killed_runner_is_told_once_by_its_guardian() -> None:

@@ -60,10 +60,16 @@ class Notices:
         told = told_by_site(site, host) if told is None else told
         if not told.notify.addresses:
             return
-        notice = run_notice(place_of(site, host), run, _events(host.files, site, run), stuck)
+        masker = Masker(told.secrets)  # first of all: a text that is cut off may end in the middle of a secret
+        events = masker.mask_data(_events(host.files, site, run))
+        notice = run_notice(place_of(site, host), run, events, _masked(stuck, masker))
         if notice is not None and notice.kinds & {*told.notify.on}:
-            notice = notice.masked(Masker(told.secrets).mask)
+            notice = notice.masked(masker.mask)
             keep_unsent(host, site, notice, tell(host, told, notice))
+
+
+def _masked(stuck: MccError | None, masker: Masker) -> MccError | None:
+    return None if stuck is None else Stuck(masker.mask(stuck.message), help=masker.mask(stuck.help))
 
 
 @contextlib.contextmanager

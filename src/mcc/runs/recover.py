@@ -105,7 +105,8 @@ def _make_last(files: Files, site: Site) -> None:
 def _recover(site: Site, state: RunState, journal: JournalFile, hands: Hands, lock: Lock, reason: str) -> Outcome:
     run = str(state.header["run"])
     host = hands.host(site, header_services(state.header), run, lock)
-    masker = Masker(frozenset())
+    told = told_of_dead(site, run, host.files)
+    masker = Masker(told.secrets if told else frozenset())
     sink = hands.sink(site, run, masker)
     started = host.clock.monotonic()
     direction = "back" if isinstance(way_out(state), Back) else "forward"
