@@ -15,6 +15,7 @@ GOOD = """#!/bin/sh
 echo asked >>"$(dirname "$0")/asked"
 command -v python3
 """
+NONE = "error: No interpreter found for Python >=3.99 in managed installations or search path"
 
 
 def make_uv(folder: Path, text: str) -> RealUv:
@@ -48,11 +49,19 @@ def test_another_project_is_asked_for_anew(tmp_path: Path) -> None:
 
 
 def test_what_went_wrong_is_raised_where_the_answer_is_wanted(tmp_path: Path) -> None:
-    uv, project = make_uv(tmp_path, "#!/bin/sh\necho no such Python >&2\nexit 2\n"), make_project(tmp_path / "output")
+    uv, project = make_uv(tmp_path, f"#!/bin/sh\necho '{NONE}' >&2\nexit 2\n"), make_project(tmp_path / "output")
     early = EarlyInterpreter(uv, project)
     for _ in range(2):
         with pytest.raises(CommandFailed, match="uv finds no Python"):
             early(project)
+
+
+def test_a_cache_that_uv_cannot_write_is_no_python_that_is_missing(tmp_path: Path) -> None:
+    uv = make_uv(tmp_path, "#!/bin/sh\necho 'error: Could not acquire lock: Permission denied' >&2\nexit 2\n")
+    with pytest.raises(CommandFailed) as caught:
+        uv.interpreter(make_project(tmp_path / "output"))
+    assert (caught.value.message, caught.value.help) == ("uv python find ended with exit code 2", "")
+    assert caught.value.log == ("error: Could not acquire lock: Permission denied",)
 
 
 @pytest.mark.parametrize("missing", ["pyproject.toml", "uv.lock"])

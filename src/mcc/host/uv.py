@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcc.errors import CommandFailed
-from mcc.host.ports import Commands, Interpreter
+from mcc.host.ports import Commands, Completed, Interpreter
 
 _ASK = (
     "import json,platform,sys,sysconfig;"
@@ -40,10 +40,7 @@ class RealUv:
             cwd=project, env=_VARIABLES, timeout=120,
         )  # fmt: skip
         if not found.ok:
-            raise CommandFailed(
-                f"uv finds no Python for {project / 'pyproject.toml'}",
-                log=found.tail(), help="install one that requires-python allows, or name it in UV_PYTHON",
-            )  # fmt: skip
+            raise _no_python(project, found)
         path = found.stdout.decode().strip().splitlines()[-1]
         asked = self._commands.run((path, "-I", "-c", _ASK), timeout=60)
         if not asked.ok:
@@ -68,3 +65,11 @@ class RealUv:
         done = self._commands.run(words, cwd=project, env=variables, timeout=_SYNC_LIMIT, on_line=on_line)
         if not done.ok:
             raise CommandFailed(f"uv sync --frozen ended with exit code {done.code}", log=done.tail())
+
+
+def _no_python(project: Path, found: Completed) -> CommandFailed:
+    if "interpreter" in found.output:
+        help = "install one that requires-python allows, or name it in UV_PYTHON"
+        return CommandFailed(f"uv finds no Python for {project / 'pyproject.toml'}", log=found.tail(), help=help)
+    # A cache or a configuration that it cannot use: its own words say which.
+    return CommandFailed(f"uv python find ended with exit code {found.code}", log=found.tail())
