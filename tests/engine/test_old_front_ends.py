@@ -92,6 +92,20 @@ def test_nothing_is_copied_through_a_link_of_the_new_release() -> None:
     assert scene.world.disk.names(OUT / "elsewhere") == []
 
 
+def test_what_stands_in_the_place_of_an_old_file_is_a_warning() -> None:
+    """A service's user may have put a link there; it is not followed, and the deploy goes on."""
+    scene = deployed(scenes.first(), 1)
+    old = BASE / "ui" / str(scene.live) / "assets/app-a1b2c3d1.js"
+    scene.world.disk.remove(old)
+    scene.world.plant({str(old): "/etc/passwd"}, "www-data")
+    bring(scene, 2)
+    hands = FakeHands(scene.world)
+    assert scene.deploy(hands) == 0
+    assert sorted(assets_of(scene)) == ["app-a1b2c3d2.js"]
+    said = [event.text for event in hands.events if isinstance(event, Warned)]
+    assert any(f"that are open may miss files: Too many levels of symbolic links ({old})" in text for text in said)
+
+
 def test_a_release_whose_list_is_missing_counts_with_all_that_it_has() -> None:
     """An older mcc made it, or a script, which took nothing over."""
     scene = deployed(scenes.first(), 1)

@@ -114,7 +114,8 @@ def test_a_list_is_read_as_it_was_written(own: dict[str, int], older: dict[str, 
 @pytest.mark.parametrize(
     "text",
     [b"", b"[]", b"{}", b'{"own": [], "older": {}}', b'{"own": {"../x": 1}, "older": {}}', b"\xff",
-     b'{"own": {"/etc/passwd": 1}, "older": {}}', b'{"own": {}, "older": {"vrs-1": ["a/../../b"]}}'],
+     b'{"own": {"/etc/passwd": 1}, "older": {}}', b'{"own": {}, "older": {"vrs-1": ["a/../../b"]}}',
+     b'{"own": {"a": Infinity}, "older": {}}', b"[" * 100_000],
 )  # fmt: skip
 def test_a_list_that_is_none_or_leads_out_does_not_count(text: bytes) -> None:
     assert from_json(text) is None

@@ -117,7 +117,7 @@ def from_json(text: bytes) -> Listed | None:
         data = json.loads(text.decode("utf-8", "surrogatepass"))
         own = {str(path): int(size) for path, size in data["own"].items()}
         older = {str(name): tuple(map(str, files)) for name, files in data["older"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     every = [*own, *(file for files in older.values() for file in files)]
     return Listed(own, older) if all(map(_stays_inside, every)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,8 @@ from mcc.host.assets import listed_assets
 from mcc.host.ports import Host, Tally
 from mcc.host.temporaries import sweep
 from mcc.model.plan import Facts, Seen
+
+_ANOTHERS = (errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,15 @@ class KeepAssets:
         return {f"old files in {self.folder.parent.name}": sum(tally.files for tally in tallies)}
 
     def _take_over(self, host: Host, older: TakenOver) -> Tally:
-        return host.files.copy_files(older.folder, self.folder, older.files)
+        """What a service's user has put in the place of an old file keeps nobody from deploying."""
+        try:
+            return host.files.copy_files(older.folder, self.folder, older.files)
+        except OSError as problem:
+            if problem.errno not in _ANOTHERS:
+                raise
+            words = f"pages of {older.folder.name} that are open may miss files: {problem.strerror}"
+            host.listener.warn(f"{words} ({problem.filename})" if problem.filename else words)
+            return Tally(0, 0)
 
     def undo(self, host: Host, seen: Seen) -> Facts | None:
         """The folder goes with the release that it was made for."""
