@@ -57,6 +57,17 @@ def test_what_came_into_being_after_the_rights_were_looked_at_is_left_as_it_is_w
     assert any("data is new, and its owner stays as it is" in text for text in world.listener.warned)
 
 
+def test_a_right_that_is_gone_by_then_is_named() -> None:
+    """The rights were looked at before the start; somebody has changed them since."""
+    world = FakeWorld(BASE)
+    world.plant({"/srv/site/api/": None})
+    world.sudo.allowed = set()
+    with pytest.raises(CommandFailed) as caught:
+        Own((BASE / "api",), "www-data", "deploy").do(world.host(), {})
+    assert caught.value.message == f"sudo does not let deploy run: chown -R www-data:deploy {BASE}/api"
+    assert "NOPASSWD: /bin/chown -R www-data\\:deploy /srv/site/api" in caught.value.help
+
+
 GONE = f"chmod: cannot access '{DATABASE}-wal': No such file or directory\n"
 
 

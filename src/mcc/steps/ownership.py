@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcc.core.sudo import chmod, chown
+from mcc.core.sudo import chmod, chown, way_out
 from mcc.errors import CommandFailed
 from mcc.host.ports import Completed, Host
+from mcc.host.sudo import denied
 from mcc.model.plan import Facts, Seen
 
 _GONE = ": No such file or directory"  # ENOENT in the words of strerror(3)
@@ -86,7 +87,15 @@ def _own(host: Host, paths: tuple[Path, ...], user: str, group: str, optional: t
         for words in commands:
             done = _run_to_the_end(host, words)
             if not done.ok:
-                raise CommandFailed(f"sudo {' '.join(words)} ended with exit code {done.code}", log=done.tail(5))
+                raise _failed(host, words, done)
+
+
+def _failed(host: Host, words: tuple[str, ...], done: Completed) -> CommandFailed:
+    if not denied(done):
+        return CommandFailed(f"sudo {' '.join(words)} ended with exit code {done.code}", log=done.tail(5))
+    user = host.machine.user()
+    help = way_out(user, words)
+    return CommandFailed(f"sudo does not let {user} run: {' '.join(words)}", help=help, log=done.tail(5))
 
 
 def _run_to_the_end(host: Host, words: tuple[str, ...]) -> Completed:
