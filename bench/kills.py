@@ -45,14 +45,16 @@ def main() -> int:
     started = time.monotonic()
     effects = {name: ready(name).effects for name in names}
     found = {name: Tally() for name in names}
+    show_head()
     with ProcessPoolExecutor(asked.jobs) as pool:
         parts = list(_parts(effects, asked.again))
         for part, tally in zip(parts, pool.map(killed, parts), strict=True):
             found[part.name].add(tally)
-            if sys.stderr.isatty():
-                print(f"\r{part.name}: {part.last} of {effects[part.name]}\033[K", end="", file=sys.stderr)
-    show(effects, found, asked.again)
+            if part.last == effects[part.name]:
+                all_of_them = KINDS[part.name].whole or asked.again is None
+                show(part.name, part.last, found[part.name], "all" if all_of_them else "")
     total = _total(found)
+    show("**all**", sum(effects.values()), total, "")
     minutes = (time.monotonic() - started) / 60
     print(f"\n{asked.jobs} {'process' if asked.jobs == 1 else 'processes'}, {minutes:.1f} minutes")
     for name, tally in found.items():
@@ -100,20 +102,18 @@ def killed(part: Part) -> Tally:
     return counted(ready(part.name), range(part.first, part.last + 1), Deaths(part.again, True, part.name))
 
 
-def show(effects: dict[str, int], found: dict[str, Tally], again: int | None) -> None:
-    """One line a run, as a table for a page."""
+def show_head() -> None:
+    """Of a table for a page."""
     print("| run | effects | kills | kills of recoveries | power cuts | mixed | lost |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    for name, tally in found.items():
-        print(_row(name, effects[name], tally, "all" if KINDS[name].whole or again is None else ""))
-    print(_row("**all**", sum(effects.values()), _total(found), ""))
+    print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
 
 
-def _row(name: str, effects: int, tally: Tally, words: str) -> str:
+def show(name: str, effects: int, tally: Tally, words: str) -> None:
+    """One line a run, as soon as it is through."""
     numbers: Sequence[object] = (
         effects, tally.kills, f"{tally.again} {words}".rstrip(), tally.cuts, tally.mixed, tally.lost,
     )  # fmt: skip
-    return f"| {name} | {' | '.join(map(str, numbers))} |"
+    print(f"| {name} | {' | '.join(map(str, numbers))} |", flush=True)
 
 
 def _total(found: dict[str, Tally]) -> Tally:

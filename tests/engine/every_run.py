@@ -28,11 +28,13 @@ from engine import test_slots_at_rest as slots_at_rest
 from engine import test_variables_kills as variables
 from fakes import scenes
 from fakes.exchanges import Exchange
+from fakes.hands import FakeHands
 from fakes.host import FakeWorld, Snapshot
 from fakes.kills import Act, Check, Kind, Lost, Mixed, Ready
 from fakes.scenes import Scene, State
 from mcc.core.layout import Site
 from mcc.operations.freeze import freeze, unfreeze
+from mcc.runs.drain import drain_after
 from mcc.runs.frozen import frozen
 
 
@@ -84,6 +86,27 @@ def slots_rest(name: str) -> Ready:
     return ready(one.scene, one.act, one.check)
 
 
+class Draining(Scene):
+    """A machine on which the old slot drains; whoever recovers stops it, too."""
+
+    def fork(self, kill_at: int | None = None, fail_at: int | None = None) -> Draining:
+        return Draining(self.world.fork(kill_at, fail_at), self.conf, self.keep)
+
+    def drain(self) -> bool:
+        live = self.ledger.live
+        return drain_after(self.request.site, live.run if live else "", 30, FakeHands(self.world), {})
+
+    def recover(self, hands: FakeHands | None = None) -> None:
+        slots.settle(self)
+
+
+def drain() -> Ready:
+    """The end of the old slot: what its last process does, or whoever finds it."""
+    scene = slots.third()
+    draining = Draining(scene.world, scene.conf, scene.keep)
+    return ready(draining, Draining.drain, _before_or_after(draining, Draining.drain))
+
+
 def deploy_offline(name: str) -> Ready:
     one = offline.case(name)
     return ready(one.scene, Scene.deploy, one.check)
@@ -127,7 +150,7 @@ def rehearse(name: str) -> Ready:
     return ready(scene, rehearsing.act, lambda one, where: rehearsing.check_recovered(one, scene, where))
 
 
-def _before_or_after(scene: Scene, act: Callable[[Scene], object]) -> Check:
+def _before_or_after(scene: Any, act: Callable[[Any], object]) -> Check:
     before, done = State.of(scene), scene.fork()
     act(done)
     after = State.of(done)
@@ -291,6 +314,7 @@ def _kinds() -> Iterator[Kind]:
     yield from some("deploy", deploy, deploying.ALL, "second")
     with_back = [name for name in slots.CASES if "back" in name]
     yield from some("deploy, two slots", deploy_with_slots, slots.CASES, "second", *with_back)
+    yield Kind("two slots: the old one drains", drain, True)
     yield from some("two slots", slots_rest, slots_at_rest.CASES)
     yield from some("deploy, offline", deploy_offline, offline.SCENES)
     yield from some("deploy, own steps", deploy_with_hooks, dict.fromkeys(hooks.NAMES))

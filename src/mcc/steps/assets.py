@@ -13,7 +13,7 @@ from mcc.host.ports import Host, Tally
 from mcc.host.temporaries import sweep
 from mcc.model.plan import Facts, Seen
 
-_ANOTHERS = (errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO)
+_ANOTHERS = (errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO)
 
 
 @dataclass(frozen=True, slots=True)
