@@ -1,0 +1,1 @@
+server "server", user: "stenvala", roles: %w[app web]
