@@ -1,6 +1,6 @@
 """What visitors notice of blue/green deploys, rollbacks and broken releases: failed requests, and how long they wait.
 
-In a booted Debian (tests/box; root), with the units and the nginx site of ``mcc provision``. 23 visitors come all
+In a booted Debian (tests/box; root), with the units and the nginx site of ``mcc provision``. 27 visitors come all
 the time. In the first half the idle slot is started and stopped as often as it is in the second, and nobody is led
 there (the control); in the second half there are deploys and rollbacks, and each fifth ships a broken release.
 """
@@ -26,7 +26,7 @@ from box.slotted import CONF, UNITS, Site
 
 # Many who come seldom: where few came often, each late answer would make the next ones late, too.
 VISITORS = (
-    *[Visitor("new", 15.0)] * 4, *[Visitor("kept", 22.0)] * 8, *[Visitor("post", 15.0)] * 8,
+    *[Visitor("new", 7.0)] * 8, *[Visitor("kept", 23.0)] * 8, *[Visitor("post", 15.0)] * 8,
     *[Visitor("slow", 1.0)] * 2, Visitor("stream"),
 )  # fmt: skip
 LIMIT = 50.0  # milliseconds that p99.9 may be above the control
