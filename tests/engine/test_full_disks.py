@@ -96,8 +96,9 @@ def test_a_journal_that_could_not_begin_is_not_left_behind(monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(FakeFiles, "_extend", takes_no_byte)
-        with pytest.raises(Refused, match="nothing was started: No space left on device"):
+        with pytest.raises(Refused, match="nothing was started: No space left on device") as caught:
             scene.deploy()
+    assert caught.value.help.startswith("make room")
     assert scene.journals() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -186,12 +187,19 @@ def _todo(planned: PlannedStep, problem: MccError) -> str:
     return f"{planned.title}: {problem.message}" + (f" ({problem.help})" if problem.help else "")
 
 
+_WAYS_OUT = {
+    errno.ENOSPC: "make room, or let the disk have more inodes: df -h, df -i",
+    errno.EDQUOT: "the deploy user's quota on that disk is used up: make room",
+    errno.EROFS: "find out why the disk can only be read: mount, dmesg",
+}
+
+
 def as_mcc_error(error: Exception) -> MccError:
     """An error of the machine in words; a fault of mcc's own with its place."""
     if isinstance(error, MccError):
         return error
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
-        return StepError(f"{error.strerror or error}{place}")
+        return StepError(f"{error.strerror or error}{place}", help=_WAYS_OUT.get(error.errno or 0, ""))
     lines = "".join(traceback.format_exception(error)).splitlines()
     return StepError(f"a fault in mcc: {type(error).__name__}: {error}", log=lines[-12:])
