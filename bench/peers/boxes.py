@@ -61,7 +61,7 @@ class Machine:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU that all its processes have had so far (cgroups(7), version 2)."""
+        """Seconds of CPU that its services and sessions have had so far (cgroups(7), version 2)."""
         for top in _CGROUPS:
             file = Path(f"{top}/mccbox-{self.box.name}/cpu.stat")
             if file.exists() and (found := re.search(r"usage_usec (\d+)", file.read_text())):
@@ -108,7 +108,7 @@ class Server(Machine):
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A command on the desk that has ended: how many seconds it took, and how many of CPU on both machines.
+    """A command on the desk that has ended: how many seconds it took, and how many of CPU on the server.
 
     ``cpu`` is 0 where the kernel does not count it.
     """
@@ -160,15 +160,12 @@ class Desk(Machine):
 
     def run(self, peer: Peer, words: Sequence[str]) -> Timed:
         """A command of a tool in its folder, to its end, each time with no connection open."""
-        cpu, started = self._cpu(), time.perf_counter()
+        cpu, started = self.server.cpu, time.perf_counter()
         result = self.box.exec(words, DEPLOY_USER, cwd=peer.desk, check=False, timeout=180)
         seconds = time.perf_counter() - started
-        cpu = self._cpu() - cpu
+        cpu = self.server.cpu - cpu
         self.hang_up()
         return Timed(result, seconds, cpu)
-
-    def _cpu(self) -> float:
-        return self.cpu + self.server.cpu
 
     def hang_up(self) -> None:
         """Connections that are kept for a next command end with their processes."""

@@ -116,8 +116,21 @@ def test_the_floor_and_who_loses_something_are_not_ranked() -> None:
         found("leaky", [1.0], seen=Seen(requests={"failed pages": 1})), found("torn", [1.0], kills=[kill(back=0)]),
         found("absent", [], absent="no network"),
     ]  # fmt: skip
-    assert verdict(all_found, "mcc").endswith("mcc 2.00 s, slow 3.00 s; mcc is to be the first: reached")
+    line, _ = verdict(all_found, "mcc").splitlines()
+    assert line.endswith("mcc 2.00 s, slow 3.00 s; mcc is to be the first: reached")
     assert verdict(all_found, "slow").endswith("MISSED")
+
+
+def test_who_loses_files_of_open_pages_is_ranked_in_the_first_line_alone() -> None:
+    from peers.load import Seen
+    from peers.table import verdict
+
+    fast = found("fast", [1.0], seen=Seen(requests={"failed files": 1}))
+    first, second = verdict([fast, found("mcc", [2.0])], "mcc").splitlines()
+    assert "fast 1.00 s, mcc 2.00 s" in first
+    assert first.endswith("MISSED")
+    assert "fast" not in second.partition(":")[2]
+    assert second.endswith("reached")
 
 
 def test_ratios_are_medians_over_rounds() -> None:
