@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from pydantic import TypeAdapter
 from engine.every_run import KINDS
 from mcc.engine import journal_file
 from mcc.engine.codec import Mask, decode, encode, kinds_of
+from mcc.model.conf import EmbeddedService, Services
 from mcc.model.plan import PlannedStep
+from mcc.runs.hands import header_services, services_header
 from mcc.runs.kinds import step_kinds
 from mcc.steps.link import SwitchLink
 
@@ -45,6 +48,17 @@ def test_the_steps_of_every_kind_of_run_are_written_so_that_they_are_read_back_t
     for run in RUNS:
         KINDS[run].ready()
     assert met == set(step_kinds()) - SELDOM
+
+
+def test_so_are_the_services_of_a_run() -> None:
+    embedded = EmbeddedService("app.service", ("bin/app", "--fd"), Path("current-api"), "127.0.0.1:8000", (("A", "b"),))
+    services = Services("embedded", ("app@.service",), ("worker.service",), (embedded,), drain_timeout=2.5)
+    written = services_header(services)
+    expected = TypeAdapter(Services).dump_python(services, mode="json")
+    assert {**written, "embedded": []} == {**expected, "embedded": []}
+    assert written["embedded"] == [{**expected["embedded"][0], "environment": []}]
+    back = header_services({"services": written})
+    assert back == dataclasses.replace(services, embedded=(dataclasses.replace(embedded, environment=()),))
 
 
 def test_a_type_that_no_step_has_is_refused_before_the_journal_begins() -> None:

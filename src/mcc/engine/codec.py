@@ -33,7 +33,7 @@ def encode(planned: PlannedStep, mask: Mask) -> dict[str, Any]:
     """
     step: Any = planned.step
     kind: Any = type(step)
-    values = _as_json(step)
+    values = as_json(step)
     for item in dataclasses.fields(step):
         if item.metadata.get(MAY_HOLD_SECRETS):
             values[item.name] = mask(values[item.name])
@@ -53,22 +53,22 @@ def decode(data: Mapping[str, Any], kinds: Kinds) -> PlannedStep:
     return PlannedStep(data["phase"], data["title"], step, data["optional"])
 
 
-def _as_json(value: Any) -> Any:
-    """A value of a step as JSON has it: what a :class:`TypeAdapter` reads back.
+def as_json(value: Any) -> Any:
+    """A value of the model as JSON has it: what a :class:`TypeAdapter` reads back.
 
     The adapters write the same, but each takes milliseconds to be made, and a run meets a dozen kinds of steps while
-    it holds the site. Raises TypeError for a type that no step has so far.
+    it holds the site. Raises TypeError for a type that nothing in a journal has so far.
     """
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, (tuple, list)):
-        return [_as_json(each) for each in value]
+        return [as_json(each) for each in value]
     if isinstance(value, Mapping):
-        return {_key(key): _as_json(each) for key, each in value.items()}
+        return {_key(key): as_json(each) for key, each in value.items()}
     if dataclasses.is_dataclass(value):
-        return {item.name: _as_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {item.name: as_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
     raise TypeError(f"a journal has no words for a {type(value).__name__}")
 
 

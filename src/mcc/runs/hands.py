@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mcc.core.layout import Site
 from mcc.core.masking import Masker
+from mcc.engine.codec import as_json
 from mcc.engine.run import Sink
 from mcc.host.ports import Host
 from mcc.host.signals import Interrupts
@@ -66,7 +67,7 @@ def header_services(header: Mapping[str, Any]) -> Services:
 
 def services_header(services: Services) -> Any:
     """The same as JSON, without what may be secret (the environment of embedded services)."""
-    data = _services().dump_python(services, mode="json")
+    data = as_json(services)
     for service in data["embedded"]:
         service["environment"] = []
     return data
