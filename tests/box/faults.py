@@ -142,6 +142,11 @@ class Before:
         settle(site)
         return cls(site, _look(site))
 
+    @property
+    def live(self) -> str:
+        """The name of its release."""
+        return str(self.told["live"])
+
     def assert_back(self) -> None:
         """Nothing of a run is left, and the services run what they ran."""
         settle(self.site)
@@ -156,7 +161,7 @@ class Before:
         self.site.wait_for_version(version)
         told = self.site.status()
         assert (told["dead_runs"], told["changes"], told["changed_links"]) == ([], [], [])
-        assert told["live"]["name"] != self.told["live"]
+        assert told["live"]["name"] != self.live
 
 
 def _look(site: Notes) -> dict[str, object]:

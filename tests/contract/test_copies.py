@@ -28,7 +28,7 @@ from mcc.host.database_ports import Copier
 from mcc.host.files import RealFiles
 from mcc.host.ports import Files
 from mcc.host.sqlite import source as sqlite_source
-from mcc.host.sqlite.copies import SqliteCopies
+from mcc.host.sqlite.copies import SqliteCopies, failed
 from mcc.model.database import Contents, SqliteDatabase, Tracking
 
 
@@ -560,6 +560,15 @@ def test_a_full_disk_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPatc
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_a_disk_that_takes_no_side_file_is_said_so() -> None:
+    """On a full disk SQLite cannot lengthen what it maps beside a database that is read."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    said = failed(Path("/srv/a/data.db"), Path("/srv/copy"), error)
+    assert said.message == "/srv/a/data.db could not be copied: the disk failed, or is full (disk I/O error)"
+    assert "df -h /srv/a" in said.help
+
+
 def test_an_interrupt_leaves_nothing(place: Place) -> None:
     make(place.database, rows=3000)
 
@@ -654,7 +663,7 @@ def test_killed_while_it_is_put_back_it_is_the_old_or_the_new_one(place: Place) 
     contents = place.make_copy()
     code = """
         from pathlib import Path
-        from mcc.host.sqlite.copies import SqliteCopies
+        from mcc.host.sqlite.copies import SqliteCopies, failed
         from mcc.model.database import Contents, SqliteDatabase
         contents = Contents("sqlite", 0, sys.argv[3], 0, {}, (), 4096)
         print("ready", flush=True)

@@ -226,4 +226,7 @@ def failed(database: Path, place: Path, error: sqlite3.Error) -> CopyFailed:
             f"{database}: the database is damaged ({error})",
             help=f"restore a backup, or save what can be read: sqlite3 {database} .recover",
         )
+    if name.startswith("SQLITE_IOERR"):  # also where no side file can be made beside the database
+        words = f"{database} could not be copied: the disk failed, or is full ({error})"
+        return CopyFailed(words, help=f"look at the disk: df -h {database.parent}, dmesg")
     return CopyFailed(f"{database} could not be copied: {error}")

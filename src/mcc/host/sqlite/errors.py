@@ -22,7 +22,10 @@ _MEANINGS = {
         "look at owner and mode of the file, its folder and its side files: ls -la {folder}",
     ),
     "SQLITE_PERM": ("this user may not open it", "look at owner and mode: ls -la {folder}"),
-    "SQLITE_CANTOPEN": ("it cannot be opened", "look at owner and mode of the file and its folder: ls -la {folder}"),
+    "SQLITE_CANTOPEN": (
+        "it cannot be opened",
+        "look at owner and mode of the file and its folder (ls -la {folder}), and whether its disk is full (df -hi)",
+    ),
     "SQLITE_FULL": ("the disk is full", "make room and deploy again"),
     "SQLITE_IOERR": ("the disk failed, or is full", "look at the disk (df -h {folder}, dmesg) and deploy again"),
 }
