@@ -19,6 +19,7 @@ from mcc.errors import CommandFailed, SiteLocked
 
 _POLL = 0.02
 _NAMING = 0.05
+_UNNAMED = 1.0
 _BRIEF = 15.0
 
 
@@ -66,13 +67,26 @@ def _try(descriptor: int) -> bytes | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             held_by = os.pread(descriptor, 4096, 0)
-            # Who has just taken it has not written its name yet: the text is of the one before.
-            patience = _BRIEF if b'"brief": true' in held_by else _NAMING
-            if time.monotonic() - began > patience:
+            if time.monotonic() - began > _patience(held_by):
                 return held_by
             time.sleep(_POLL)
         else:
             return None
+
+
+def _patience(text: bytes) -> float:
+    """Seconds for whoever holds a lock with this text.
+
+    Who has just taken it has not written its name yet: the text is of the one before, who is gone by then. On a busy
+    machine that may take a while.
+    """
+    if b'"brief": true' in text:
+        return _BRIEF
+    try:
+        alive = Path(f"/proc/{int(json.loads(text)['pid'])}").exists()
+    except (ValueError, KeyError, TypeError):
+        alive = False
+    return _NAMING if alive else _UNNAMED
 
 
 @contextlib.contextmanager
