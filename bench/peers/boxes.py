@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -61,7 +62,7 @@ class Machine:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU that its services and sessions have had so far (cgroups(7), version 2)."""
+        """Seconds of CPU that its services and sessions have had so far (cgroups(7), version 2); 0 if unknown."""
         for top in _CGROUPS:
             file = Path(f"{top}/mccbox-{self.box.name}/cpu.stat")
             if file.exists() and (found := re.search(r"usage_usec (\d+)", file.read_text())):
@@ -108,9 +109,9 @@ class Server(Machine):
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A command on the desk that has ended: how many seconds it took, and how many of CPU on the server.
+    """A command on the desk that has ended: how many seconds it took, and how many of CPU on both machines.
 
-    ``cpu`` is 0 where the kernel does not count it.
+    What stays in the background on the desk (the master of shared connections) is not in ``cpu``.
     """
 
     result: Result
@@ -160,12 +161,17 @@ class Desk(Machine):
 
     def run(self, peer: Peer, words: Sequence[str]) -> Timed:
         """A command of a tool in its folder, to its end, each time with no connection open."""
-        cpu, started = self.server.cpu, time.perf_counter()
+        cpu, started = self._cpu(), time.perf_counter()
         result = self.box.exec(words, DEPLOY_USER, cwd=peer.desk, check=False, timeout=180)
         seconds = time.perf_counter() - started
-        cpu = self.server.cpu - cpu
+        cpu = self._cpu() - cpu
         self.hang_up()
         return Timed(result, seconds, cpu)
+
+    def _cpu(self) -> float:
+        """What commands from here took so far, and the server."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ended.ru_utime + ended.ru_stime + self.server.cpu
 
     def hang_up(self) -> None:
         """Connections that are kept for a next command end with their processes."""

@@ -33,7 +33,7 @@ class Found:
     @property
     def loses_no_file(self) -> bool:
         """No page that is open misses a file either."""
-        return self.loses_nothing and self.seen.outdated == 0
+        return self.loses_nothing and self.deploys_seen > 0 and self.seen.outdated == 0
 
     @property
     def loses_nothing(self) -> bool:
@@ -49,13 +49,15 @@ def ratio(found: Found, base: Found) -> float:
 def show(all_found: Sequence[Found], base: Found) -> None:
     """Three tables and the verdict; ratios are to ``base``."""
     _show_seconds(all_found, base)
-    _show_visitors(all_found)
-    _show_kills(all_found)
+    if base.deploys_seen:
+        _show_visitors(all_found)
+    if base.kills:
+        _show_kills(all_found)
     print(verdict(all_found, base.peer.name))
 
 
 def _show_seconds(all_found: Sequence[Found], base: Found) -> None:
-    head = ["a deploy", "version", "median s", "range s", "server's CPU s", f"times {base.peer.name}"]
+    head = ["a deploy", "version", "median s", "range s", "CPU s", f"times {base.peer.name}"]
     rows = [[*_who(each), *_seconds(each, base)] for each in all_found]
     common.table(head, rows)
 

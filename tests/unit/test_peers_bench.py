@@ -125,8 +125,8 @@ def test_who_loses_files_of_open_pages_is_ranked_in_the_first_line_alone() -> No
     from peers.load import Seen
     from peers.table import verdict
 
-    fast = found("fast", [1.0], seen=Seen(requests={"failed files": 1}))
-    first, second = verdict([fast, found("mcc", [2.0])], "mcc").splitlines()
+    fast = found("fast", [1.0], seen=Seen(requests={"failed files": 1}), deploys_seen=1)
+    first, second = verdict([fast, found("mcc", [2.0], deploys_seen=1)], "mcc").splitlines()
     assert "fast 1.00 s, mcc 2.00 s" in first
     assert first.endswith("MISSED")
     assert "fast" not in second.partition(":")[2]
