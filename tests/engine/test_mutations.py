@@ -178,7 +178,7 @@ MISTAKES: Mapping[str, tuple[Mistake, tuple[str, ...]]] = {
     "link by unlink and symlink": (link_by_unlink_and_symlink, (RESTART, SLOTS)),
     "rename without fsync": (rename_without_fsync, (RESTART, SLOTS)),
     "journal gone before what it keeps": (journal_gone_before_what_it_keeps, (RESTART,)),
-    "recovery without sync": (recovery_without_sync, ("leave: from mcc",)),
+    "recovery without sync": (recovery_without_sync, ("leave: without exchange",)),
 }
 """Each with the kinds of run whose deaths show it."""
 
@@ -189,13 +189,13 @@ def ready(name: str) -> Ready:
     return KINDS[name].ready()
 
 
-def found(name: str) -> str:
+def found(name: str, again: int | None = 1) -> str:
     """The first problem that the kills of a kind of run see, from its end on; empty if they see none."""
     one = ready(name)
     done = one.scene.fork()  # a mistake may have effects of its own
     one.act(done)
     for at in range(done.world.process.ticks, 0, -1):
-        tally = counted(one, range(at, at + 1), Deaths(2, True, name))
+        tally = counted(one, range(at, at + 1), Deaths(again, True, name))
         if tally.problems:
             return tally.problems[0]
     return ""
@@ -206,4 +206,5 @@ def test_the_kills_see_it(mistake: str, name: str) -> None:
     ready(name)
     with pytest.MonkeyPatch.context() as patch:
         MISTAKES[mistake][0](patch)
-        assert found(name) != ""
+        # Only a power cut in a recovery shows that one, right behind a death between a change and its fsync(2).
+        assert found(name, None if mistake == "recovery without sync" else 1) != ""

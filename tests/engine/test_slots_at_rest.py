@@ -108,16 +108,16 @@ def case(name: str) -> Case:
 @pytest.mark.parametrize("name", CASES)
 def test_killed_anywhere_code_slots_and_databases_are_of_one_time(name: str) -> None:
     one = case(name)
-    for scene, where in killed(one.scene, one.act, some(16, one.effects, name)):
+    for scene, where in killed(one.scene, one.act, some(10, one.effects, name)):
         one.check(scene, where)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_also_when_the_recovery_dies_or_the_power_goes(name: str) -> None:
     one = case(name)
-    for scene, where in killed_twice(one.scene, one.act, some(3, one.effects, name), 4):
+    for scene, where in killed_twice(one.scene, one.act, some(2, one.effects, name), 4):
         one.check(scene, where)
-    for scene, where in cut_off(one.scene, one.act, some(6, one.effects, name)):
+    for scene, where in cut_off(one.scene, one.act, some(4, one.effects, name)):
         one.check(scene, where)
 
 
