@@ -25,6 +25,7 @@ from box.slotted import CONF, Site
 
 PATIENCE = 120.0
 """Seconds that a visitor waits at most, on a machine that is busy."""
+_TEXT, _PING, _PONG = 0x81, 0x89, 0x8A  # whole frames (RFC 6455)
 STREAMING = {**CONF, "DATABASE": "none", "APP_SERVER": "uvicorn", "API_PORT": "", "STAGE": "prod"}
 
 _APP = '''
@@ -168,17 +169,21 @@ class Line:
 
     def say(self, word: str) -> str:
         """What comes back over the WebSocket."""
-        data = word.encode()
-        self._line.sendall(bytes([0x81, 0x80 | len(data)]) + bytes(4) + data)
+        self._frame(_TEXT, word.encode())
         return self.hear()
 
     def hear(self) -> str:
         """The next message; empty when the WebSocket is closed."""
         with contextlib.suppress(ConnectionError, ssl.SSLError):
-            head = self._stream.read(2)
-            if len(head) == 2 and head[0] == 0x81:
-                return self._stream.read(head[1]).decode()
+            while len(head := self._stream.read(2)) == 2 and head[0] in (_TEXT, _PING):
+                data = self._stream.read(head[1])
+                if head[0] == _TEXT:
+                    return data.decode()
+                self._frame(_PONG, data)
         return ""
+
+    def _frame(self, kind: int, data: bytes) -> None:
+        self._line.sendall(bytes([kind, 0x80 | len(data)]) + bytes(4) + data)
 
     def _head(self, status: int) -> list[str]:
         first = self._stream.readline().decode()

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from box.harness import Boxes, until
-from box.streaming import PATIENCE, STREAMING, Streaming, digest, lines, output
+from box.streaming import PATIENCE, STREAMING, Line, Streaming, digest, lines, output
 from fakes.deaths import FULL
 
 UPLOAD = b"0123456789abcdef" * 20_000
+PIECE = 200
 SERVERS = ("uvicorn", "gunicorn") if FULL else ("uvicorn",)
+
+
+def go_on(kept: Line, talk: Line, uploads: Line, pieces: Iterator[bytes], stop: threading.Event) -> list[str]:
+    """What visitors do meanwhile: ask again, talk on, send another piece; the versions that answered."""
+    versions = []
+    while True:
+        versions.append(kept.ask("/api/version")["version"])
+        assert talk.say("and now?") == "1 and now?"
+        uploads.send(next(pieces, b""))
+        if stop.wait(0.1):
+            return versions
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +56,27 @@ def test_what_was_begun_before_a_cut_over_ends_well_behind_it(
     with lines(site, 5) as (waits, uploads, kept, talk, events):
         waits.begin("/api/wait")
         site.until_one_waits()
-        uploads.begin("/api/upload", UPLOAD, sent=len(UPLOAD) // 2)
-        assert kept.ask("/api/version")["version"] == "1"
+        pieces = (UPLOAD[at : at + PIECE] for at in range(0, len(UPLOAD), PIECE))
+        uploads.begin("/api/upload", UPLOAD, sent=0)
+        before = kept.ask("/api/version")["version"]
         assert talk.connect("/api/talk").say("hello") == "1 hello"
         assert events.listen("/api/events").event() == "1"
         old = site.live()
 
-        done = site.deploy(builds["2"], **{**conf, "DRAIN_TIMEOUT": "600"})
+        with ThreadPoolExecutor(1) as pool:
+            stop = threading.Event()
+            going_on = pool.submit(go_on, kept, talk, uploads, pieces, stop)
+            try:
+                done = site.deploy(builds["2"], **{**conf, "DRAIN_TIMEOUT": "600"})
+            finally:
+                stop.set()
         assert done.code == 0, done
 
         assert site.live() != old
-        assert kept.ask("/api/version")["version"] == "2", "a visitor's kept connection leads to the new release"
-        uploads.send(UPLOAD[len(UPLOAD) // 2 :])
+        versions = [before, *going_on.result(), kept.ask("/api/version")["version"]]
+        assert versions == sorted(versions)
+        assert (versions[0], versions[-1]) == ("1", "2"), "a visitor's kept connection leads to the new release"
+        uploads.send(b"".join(pieces))
         answer = uploads.answer()
         assert (answer["size"], answer["body"]) == (len(UPLOAD), digest(UPLOAD))
         assert site.box.state(old) == "active"
