@@ -32,7 +32,7 @@ def options() -> argparse.Namespace:
     counts = {
         "--rounds": (5, "deploys of each that are timed"),
         "--seen": (3, "deploys of each while visitors come"),
-        "--kills": (4, "kills of each on the desk, and as many on the server; at most 6"),
+        "--kills": (5, "kills of each on the desk, and as many on the server; at most 6"),
     }
     for name, (default, text) in counts.items():
         parser.add_argument(name, type=int, default=default, metavar="N", help=f"{text} (default: {default})")
