@@ -13,6 +13,7 @@ from engine import test_slot_kills as slots
 from fakes.hands import FakeHands
 from mcc.core import sudo
 from mcc.deploy.rollback import rollback
+from mcc.deploy.way_back import whole_environment
 from mcc.errors import RightsError, SiteError
 from mcc.host import environments
 from mcc.host.ports import Files
@@ -34,6 +35,17 @@ def test_visitors_are_back_before_an_environment_is_looked_at(monkeypatch: pytes
     assert slots.live_unit(scene) == slots.UNITS[1]
     assert rollback(asked, FakeHands(scene.world)) == 0
     assert set(led_to) == {slots.UNITS[0]}
+
+
+def test_what_is_known_of_the_live_environment_before_is_that_nobody_has_changed_it() -> None:
+    scene = slots.back()
+    files, site, live, release = scene.world.host().files, slots.SITE, scene.ledger.live, scene.back.release
+    assert live
+    assert live.environment != release.environment
+    assert whole_environment(files, site, live, release) == live.environment
+    assert whole_environment(files, site, live, live) == "", "it is the one that is looked at anyhow"
+    scene.world.plant({f"{site.environments / str(live.environment)}/lib/new.py": b"other"})
+    assert whole_environment(files, site, live, release) == ""
 
 
 def test_where_the_old_slot_is_gone_its_environment_is_looked_at_while_the_site_is_held() -> None:

@@ -12,6 +12,7 @@ from mcc.core.layout import Site
 from mcc.core.ledger import Ledger
 from mcc.core.masking import Masker
 from mcc.core.nearest import did_you_mean
+from mcc.core.slots import template_of
 from mcc.deploy.adoption import look_for_adoption
 from mcc.errors import SiteError, UsageError
 from mcc.host.files import RealFiles
@@ -66,12 +67,14 @@ def read_rollback(base: Path, wanted: str | None, bad: str | None = None) -> Rol
     conf = read_conf(path.parent, path.name)
     if conf.server.base != site.base:
         raise SiteError(f"{path} is the conf of another site: REMOTE_BASE is {conf.server.base}")
-    whole = _whole(files, site, ledger.live, release)
+    whole = whole_environment(files, site, ledger.live, release) if template_of(conf.services) else ""
     return RollbackRequest(site, release, conf, wanted, (*warnings, *conf.warnings), leaving, bad, whole)
 
 
-def _whole(files: Files, site: Site, live: Release | None, release: Release) -> str:
-    """That of the other release is looked at by :func:`choose`."""
+def whole_environment(files: Files, site: Site, live: Release | None, release: Release) -> str:
+    """The environment of what is live, if nobody has changed it; that of the other release is looked at by
+    :func:`choose`.
+    """
     if live is None or not live.environment or live.environment == release.environment:
         return ""
     return live.environment if environment_stands(files, site, live) else ""
