@@ -124,7 +124,7 @@ class Killer:
 
 def _end(running: Running) -> int:
     try:
-        return running.wait(60).code
+        return running.wait(120).code
     except BoxError:  # it waits for a server that has lost its processes; by now it is killed
         return -1
 

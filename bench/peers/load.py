@@ -49,7 +49,7 @@ def start(machine: Machine, *words: str, user: str | None = "www-data") -> Runni
     return running
 
 
-def last_words(running: Running, timeout: float = 60.0) -> dict[str, float]:
+def last_words(running: Running, timeout: float = 300.0) -> dict[str, float]:
     """What it says at its end."""
     said: dict[str, float] = json.loads(running.wait(timeout).stdout)
     return said
