@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
+
 from box.faults import Before, begin, failure, go_on, recover, visitors, without_sudo
 from box.harness import DEPLOY_USER
 from box.notes import Notes, Outputs
+from fakes.deaths import FULL
 
 
-def test_sudo_denied_in_the_middle(shared_live: Notes, outputs: Outputs) -> None:
+@pytest.fixture(scope="module")
+def before(shared_live: Notes) -> Before:
+    """The site as each test has to leave it."""
+    return Before.of(shared_live)
+
+
+def test_sudo_denied_in_the_middle(shared_live: Notes, before: Before, outputs: Outputs) -> None:
     """Nobody notices, and the right that is missing is named; owners are put right when it is there again."""
-    site, before, starts = shared_live, Before.of(shared_live), shared_live.starts()
+    site, starts = shared_live, shared_live.starts()
     with visitors(site) as load:
         running = begin(site, outputs("v2"), "before", "own")
         with without_sudo(site):
@@ -22,9 +31,10 @@ def test_sudo_denied_in_the_middle(shared_live: Notes, outputs: Outputs) -> None
     before.assert_back()
 
 
-def test_sudo_denied_on_the_way_back(shared_live: Notes, outputs: Outputs) -> None:
+@pytest.mark.skipif(not FULL, reason="of the long suites: in slots the right to stop is gone")
+def test_sudo_denied_on_the_way_back(shared_live: Notes, before: Before, outputs: Outputs) -> None:
     """The old code cannot be started again: stuck, with the line to add; then recover does it."""
-    site, before = shared_live, Before.of(shared_live)
+    site = shared_live
     with visitors(site) as load:
         running = begin(site, outputs("v2"), "after", "start")
         with without_sudo(site):
@@ -38,9 +48,9 @@ def test_sudo_denied_on_the_way_back(shared_live: Notes, outputs: Outputs) -> No
     before.assert_back()
 
 
-def test_a_unit_that_is_missing(shared_live: Notes, outputs: Outputs) -> None:
+def test_a_unit_that_is_missing(shared_live: Notes, before: Before, outputs: Outputs) -> None:
     """In the middle it is gone back from; before the start it is a refusal."""
-    site, before = shared_live, Before.of(shared_live)
+    site = shared_live
     place = f"/etc/systemd/system/{site.units[1]}"
     with visitors(site) as load:
         running = begin(site, outputs("v2"), "before", "cut-over")
@@ -56,8 +66,9 @@ def test_a_unit_that_is_missing(shared_live: Notes, outputs: Outputs) -> None:
     before.assert_back()
 
 
-def test_a_name_that_is_not_known_in_the_smoke_test(shared_live: Notes, outputs: Outputs) -> None:
-    site, before, hosts = shared_live, Before.of(shared_live), shared_live.box.read("/etc/hosts")
+@pytest.mark.skipif(not FULL, reason="of the long suites: with slots always")
+def test_a_name_that_is_not_known_in_the_smoke_test(shared_live: Notes, before: Before, outputs: Outputs) -> None:
+    site, hosts = shared_live, shared_live.box.read("/etc/hosts")
     with visitors(site) as load:
         running = begin(site, outputs("v2"), "before", "smoke", SMOKE_TIMEOUT="1")
         site.box.write("/etc/hosts", "127.0.0.1 localhost\n")
