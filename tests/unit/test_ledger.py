@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from mcc.core import ledger as ledgers
 from mcc.core.retention import releases_to_remove, strangers_to_remove
 from mcc.model.release import Release
@@ -11,6 +13,10 @@ A, B, C, D = (f"vrs-2026-02-27T1{number}0000" for number in range(4))
 
 def release(name: str, origin: str = "") -> Release:
     return Release(name, "live", "2026-02-27T10:00:00+00:00", "run", origin=origin)
+
+
+def release_back(name: str, left: str) -> Release:
+    return dataclasses.replace(release(name), back_from=left)
 
 
 def live(name: str, origin: str = "") -> bytes:
@@ -25,6 +31,29 @@ def test_the_release_before_is_the_one_that_was_made_before_whatever_was_gone_ba
     assert before is not None
     assert before.name == A
     assert ledger.after(A) == (B, C)
+
+
+def back(name: str, left: str) -> bytes:
+    return ledgers.live_line(release_back(name, left))
+
+
+def name_before(text: bytes, name: str) -> str:
+    found = ledgers.read(text).before(name)
+    return found.name if found else ""
+
+
+def test_a_release_that_somebody_went_back_from_is_passed_by_until_it_is_live_again() -> None:
+    """B turned out to be wrong, and C is what came after it: from there the way back is to A, which visitors had."""
+    text = live(A) + live(B) + back(A, B) + live(C)
+    assert name_before(text, C) == A
+    assert name_before(text + back(A, C) + live(D), D) == A, "B is not wanted yet, either"
+    assert name_before(text + back(B, C) + live(D), D) == B, "somebody has chosen it"
+    assert ledgers.read(live(A) + live(B)).with_live(release_back(A, B)).with_live(release(C)).before(C).name == A  # type: ignore[union-attr]
+
+
+def test_where_nothing_else_is_left_a_way_back_leads_to_what_was_gone_back_from() -> None:
+    text = live(A) + live(B) + back(A, B) + live(C) + ledgers.pruned_line([A], "", "run")
+    assert name_before(text, C) == B
 
 
 def test_only_a_good_release_is_one_to_go_back_to() -> None:

@@ -19,14 +19,16 @@ from mcc.model.release import Release, State
 class Ledger:
     """All releases, the newest commit last; ``bad_lines`` could not be read.
 
-    ``order`` are their names in the order in which they were made: what came before what. ``left``: the
-    site was given back to a script, and nothing came live since.
+    ``order`` are their names in the order in which they were made: what came before what. ``abandoned`` are those
+    that a rollback left, and that were not live since. ``left``: the site was given back to a script, and nothing
+    came live since.
     """
 
     releases: tuple[Release, ...] = ()
     bad_lines: tuple[int, ...] = ()
     order: tuple[str, ...] = ()
     left: bool = False
+    abandoned: frozenset[str] = frozenset()
 
     @property
     def live(self) -> Release | None:
@@ -38,10 +40,15 @@ class Ledger:
         return next((release for release in self.releases if release.name == name), None)
 
     def before(self, name: str) -> Release | None:
-        """The good release that came right before that one, whatever was gone back to since."""
+        """The good release that came right before that one, whatever was gone back to since.
+
+        One that somebody has gone back from is passed by: whoever did that had a reason. It is the answer only where
+        there is no other.
+        """
         earlier = self.order[: self.order.index(name)] if name in self.order else self.order
         found = (release for each in reversed(earlier) if (release := self.get(each)))
-        return next((release for release in found if release.state == "good"), None)
+        good = [release for release in found if release.state == "good"]
+        return next((release for release in good if release.name not in self.abandoned), next(iter(good), None))
 
     def after(self, name: str) -> tuple[str, ...]:
         """The releases that came later, oldest first, whatever became of them."""
@@ -60,7 +67,7 @@ class Ledger:
         )
         order = _placed(self.order, release.name, release.origin)
         releases = (*others, _still_bad(dataclasses.replace(release, state="live"), self.get(release.name)))
-        return dataclasses.replace(self, releases=releases, order=order)
+        return dataclasses.replace(self, releases=releases, order=order, abandoned=_abandoned(self.abandoned, release))
 
 
 def read(text: bytes) -> Ledger:
@@ -71,6 +78,7 @@ def read(text: bytes) -> Ledger:
     """
     releases: dict[str, Release] = {}
     order: tuple[str, ...] = ()
+    abandoned: frozenset[str] = frozenset()
     left = False
     bad: list[int] = []
     lines = text.split(b"\n")
@@ -82,9 +90,16 @@ def read(text: bytes) -> Ledger:
             left = event == "left" if event in ("left", "live") else left
             if data.get("name") in releases:
                 order = _placed(order, data["name"], data.get("origin", ""))
+            if event == "live":
+                abandoned = _abandoned(abandoned, releases[data["name"]])
         except (ValueError, KeyError, TypeError):
             bad.append(number)
-    return Ledger(tuple(releases.values()), tuple(bad), order, left)
+    return Ledger(tuple(releases.values()), tuple(bad), order, left, abandoned)
+
+
+def _abandoned(before: frozenset[str], live: Release) -> frozenset[str]:
+    """What nobody wants back of his own accord, now that ``live`` is live."""
+    return (before | {live.back_from} if live.back_from else before) - {live.name}
 
 
 def _placed(order: tuple[str, ...], name: str, origin: str) -> tuple[str, ...]:
