@@ -70,7 +70,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--again",
         type=_again,
-        default=2,
+        default=1,
         metavar="N",
         help="kills of each recovery that is not killed at all of its effects, or all (default: %(default)s)",
     )
