@@ -42,18 +42,22 @@ def name_before(text: bytes, name: str) -> str:
     return found.name if found else ""
 
 
-def test_a_release_that_somebody_went_back_from_is_passed_by_until_it_is_live_again() -> None:
-    """B turned out to be wrong, and C is what came after it: from there the way back is to A, which visitors had."""
+def test_the_way_back_is_to_what_visitors_had_before_and_not_to_what_somebody_went_back_from() -> None:
+    """B turned out to be wrong, and was left; then C came."""
     text = live(A) + live(B) + back(A, B) + live(C)
     assert name_before(text, C) == A
-    assert name_before(text + back(A, C) + live(D), D) == A, "B is not wanted yet, either"
+    assert name_before(text + back(A, C) + live(D), D) == A
     assert name_before(text + back(B, C) + live(D), D) == B, "somebody has chosen it"
-    assert ledgers.read(live(A) + live(B)).with_live(release_back(A, B)).with_live(release(C)).before(C).name == A  # type: ignore[union-attr]
+    assert name_before(live(A) + live(B) + live(C) + back(A, C) + live(D), D) == A, "nor to what was passed by"
+    planned = ledgers.read(live(A) + live(B)).with_live(release_back(A, B)).with_live(release(C)).before(C)
+    assert planned is not None
+    assert planned.name == A
 
 
-def test_where_nothing_else_is_left_a_way_back_leads_to_what_was_gone_back_from() -> None:
-    text = live(A) + live(B) + back(A, B) + live(C) + ledgers.pruned_line([A], "", "run")
-    assert name_before(text, C) == B
+def test_where_that_is_gone_the_way_back_is_to_what_was_before_it() -> None:
+    pruned, gone_back = ledgers.pruned_line([B], "", "run"), live(A) + live(B) + back(A, B) + live(C)
+    assert name_before(live(A) + live(B) + live(C) + pruned, C) == A
+    assert name_before(gone_back + ledgers.pruned_line([A], "", "run"), C) == B, "rather than nowhere"
 
 
 def test_only_a_good_release_is_one_to_go_back_to() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mcc.model.build import BuildInfo
@@ -19,36 +19,39 @@ from mcc.model.release import Release, State
 class Ledger:
     """All releases, the newest commit last; ``bad_lines`` could not be read.
 
-    ``order`` are their names in the order in which they were made: what came before what. ``abandoned`` are those
-    that a rollback left, and that were not live since. ``left``: the site was given back to a script, and nothing
-    came live since.
+    ``order`` are their names in the order in which they were made: what came before what. ``parents``: what was
+    live when a release came live for the first time. ``left``: the site was given back to a script, and nothing came
+    live since.
     """
 
     releases: tuple[Release, ...] = ()
     bad_lines: tuple[int, ...] = ()
     order: tuple[str, ...] = ()
     left: bool = False
-    abandoned: frozenset[str] = frozenset()
+    parents: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def live(self) -> Release | None:
         """The release that the last commit made live."""
-        return next((release for release in self.releases if release.state == "live"), None)
+        return _live(self.releases)
 
     def get(self, name: str) -> Release | None:
         """The release of that name, or None."""
         return next((release for release in self.releases if release.name == name), None)
 
     def before(self, name: str) -> Release | None:
-        """The good release that came right before that one, whatever was gone back to since.
+        """The good release that visitors had before that one first came live, whatever was gone back to since.
 
-        One that somebody has gone back from is passed by: whoever did that had a reason. It is the answer only where
-        there is no other.
+        If that is none to go back to any more, the one before it; at last, any that was made earlier.
         """
         earlier = self.order[: self.order.index(name)] if name in self.order else self.order
-        found = (release for each in reversed(earlier) if (release := self.get(each)))
-        good = [release for release in found if release.state == "good"]
-        return next((release for release in good if release.name not in self.abandoned), next(iter(good), None))
+        found = (self.get(each) for each in (*self._line(name), *reversed(earlier)))
+        return next((release for release in found if release and release.state == "good"), None)
+
+    def _line(self, name: str) -> Iterator[str]:
+        """What was live before that one, before that, and so on."""
+        while name := self.parents.get(name, ""):
+            yield name
 
     def after(self, name: str) -> tuple[str, ...]:
         """The releases that came later, oldest first, whatever became of them."""
@@ -67,7 +70,8 @@ class Ledger:
         )
         order = _placed(self.order, release.name, release.origin)
         releases = (*others, _still_bad(dataclasses.replace(release, state="live"), self.get(release.name)))
-        return dataclasses.replace(self, releases=releases, order=order, abandoned=_abandoned(self.abandoned, release))
+        parents = _with_parent(self.parents, release.name, self.live)
+        return dataclasses.replace(self, releases=releases, order=order, parents=parents)
 
 
 def read(text: bytes) -> Ledger:
@@ -78,7 +82,7 @@ def read(text: bytes) -> Ledger:
     """
     releases: dict[str, Release] = {}
     order: tuple[str, ...] = ()
-    abandoned: frozenset[str] = frozenset()
+    parents: dict[str, str] = {}
     left = False
     bad: list[int] = []
     lines = text.split(b"\n")
@@ -86,20 +90,25 @@ def read(text: bytes) -> Ledger:
         try:
             data = json.loads(line)
             event = data["event"]
+            before = _live(releases.values())
             _apply(releases, data)
             left = event == "left" if event in ("left", "live") else left
             if data.get("name") in releases:
                 order = _placed(order, data["name"], data.get("origin", ""))
             if event == "live":
-                abandoned = _abandoned(abandoned, releases[data["name"]])
+                parents = _with_parent(parents, data["name"], before)
         except (ValueError, KeyError, TypeError):
             bad.append(number)
-    return Ledger(tuple(releases.values()), tuple(bad), order, left, abandoned)
+    return Ledger(tuple(releases.values()), tuple(bad), order, left, parents)
 
 
-def _abandoned(before: frozenset[str], live: Release) -> frozenset[str]:
-    """What nobody wants back of his own accord, now that ``live`` is live."""
-    return (before | {live.back_from} if live.back_from else before) - {live.name}
+def _with_parent(parents: Mapping[str, str], name: str, live: Release | None) -> dict[str, str]:
+    """The first time alone: by then nothing can have come from ``name``, so that no line ends where it began."""
+    return {name: live.name if live else "", **parents}
+
+
+def _live(releases: Iterable[Release]) -> Release | None:
+    return next((release for release in releases if release.state == "live"), None)
 
 
 def _placed(order: tuple[str, ...], name: str, origin: str) -> tuple[str, ...]:
