@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -220,10 +219,8 @@ def test_the_load_stops_by_itself_and_writes_down_every_kind_of_visitor(tmp_path
 
 def test_the_load_ends_when_its_parent_does(tmp_path: Path) -> None:
     job = Job(free_ports(1)[0], ("a.test",), str(tmp_path), str(tmp_path / "record"), patience=1)
-    begun = time.monotonic()
-    done = subprocess.run(job.words(), stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
-    assert done.returncode == 0
-    assert time.monotonic() - begun < 10
+    done = subprocess.run(job.words(), stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    assert done.returncode == 0  # else it would go on, and be killed by the limit
 
 
 # Stand-ins
