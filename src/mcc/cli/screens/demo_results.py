@@ -156,12 +156,13 @@ def _not_shown(story: Story) -> Iterator[str]:
         "visitors wait because the manager holds the socket open, as a systemd .socket unit would. A plain unit "
         "without one refuses them in that time, for both sides. "
         + ("mcc's side has lost requests too, as counted above. " if failed else "")
-        + "Two instances side by side (blue/green), where nobody waits, come later."
+        + "Two slots (docs/blue-green.md), where nobody waits, need systemd and nginx."
     )
     yield (
         "Version 3 fails when it is started, because the demo leaves PROBE out; with PROBE: api.main its import would "
-        "have failed before the cut-over. Nothing here shows real sudo, nginx, TLS, cron or a reboot, and who loaded "
-        "a page just before a cut-over may ask for a style sheet that only the old release has."
+        "have failed before the cut-over. Nothing here shows real sudo, nginx, TLS, cron or a reboot. Who loaded a "
+        "page just before a cut-over may ask for a style sheet that only the old release has: mcc takes such files "
+        "over into the new one, the script does not."
     )
 
 
