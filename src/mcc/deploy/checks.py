@@ -18,7 +18,7 @@ from mcc.deploy.plan import new_release, owned_paths
 from mcc.deploy.pruning import stays
 from mcc.deploy.request import Request
 from mcc.deploy.situation import Situation, has_python
-from mcc.deploy.slots import slot_problems, slot_warnings
+from mcc.deploy.slot_steps import slot_problems, slot_warnings
 from mcc.errors import Refused, RightsError, SiteError
 from mcc.host.ports import Host
 from mcc.runs.changes import look_for_changes

@@ -17,7 +17,7 @@ from mcc.core.wording import many
 from mcc.deploy.maintenance import resting_urls
 from mcc.deploy.rights import log_steps
 from mcc.deploy.situation import Situation
-from mcc.deploy.slots import switch_steps
+from mcc.deploy.slot_steps import switch_steps
 from mcc.model.plan import Phase, PlannedStep, Step
 from mcc.steps.adopt import ExchangeEnvironment
 from mcc.steps.cron import InstallCron

@@ -12,7 +12,7 @@ from mcc.core.backups import root_of, set_folder
 from mcc.core.standstill import lines_elsewhere, lines_that_stay
 from mcc.core.sudo import Words, stop
 from mcc.deploy.situation import Situation
-from mcc.deploy.slots import draining, running
+from mcc.deploy.slot_steps import draining, running
 from mcc.errors import Refused, SiteError
 from mcc.host.ports import Host
 from mcc.model.database import Target

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mcc.core.databases import files_of
 from mcc.deploy import maintenance, rights
-from mcc.deploy.assets import asset_steps
+from mcc.deploy.asset_steps import asset_steps
 from mcc.deploy.backups import back_up_steps, conf_steps
 from mcc.deploy.databases import PlannedDatabases
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
@@ -17,7 +17,7 @@ from mcc.deploy.material import adopt_steps, adopted_record, material_steps
 from mcc.deploy.offline import phases, put_back_steps, stop_steps
 from mcc.deploy.pruning import prune_steps
 from mcc.deploy.situation import Situation
-from mcc.deploy.slots import drain_steps, empty_steps, health_before, start_steps
+from mcc.deploy.slot_steps import drain_steps, empty_steps, health_before, start_steps
 from mcc.model.build import BuildInfo
 from mcc.model.conf import Component
 from mcc.model.database import SqliteDatabase, Target

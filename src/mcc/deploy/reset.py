@@ -21,7 +21,7 @@ from mcc.deploy.plan import make_plan, new_release, owned_paths
 from mcc.deploy.request import Request
 from mcc.deploy.rights import is_shared, rules_of
 from mcc.deploy.situation import Situation, look
-from mcc.deploy.slots import running
+from mcc.deploy.slot_steps import running
 from mcc.errors import SiteError
 from mcc.host.ports import Host
 from mcc.model.database import PostgresDatabase, SqliteDatabase, Target

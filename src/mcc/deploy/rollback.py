@@ -13,7 +13,7 @@ from mcc.core.ledger import Ledger
 from mcc.core.sudo import required
 from mcc.deploy.adoption import PROJECT, look_for_adoption
 from mcc.deploy.ahead import Ahead, databases_ahead
-from mcc.deploy.assets import lend_steps, own_lent_steps
+from mcc.deploy.asset_steps import lend_steps, own_lent_steps
 from mcc.deploy.checks import back_problems, check_rights, refuse
 from mcc.deploy.going_live import cut_over_steps, restart_steps, smoke_steps, stable_steps
 from mcc.deploy.material import adopt_steps, adopted_record
@@ -27,7 +27,8 @@ from mcc.deploy.situation import (
     recovers_at_boot,
     shares_variables,
 )
-from mcc.deploy.slots import Slots, drain_steps, look_at_slots, start_steps, switch_steps
+from mcc.deploy.slot_steps import drain_steps, start_steps, switch_steps
+from mcc.deploy.slots import Slots, look_at_slots
 from mcc.deploy.way_back import RollbackRequest, choose, components_of, what_is_left
 from mcc.errors import SiteError
 from mcc.host.ports import Files, Host
