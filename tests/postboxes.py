@@ -36,7 +36,7 @@ def web_hook(status: int = 200) -> Iterator[Postbox]:
         def log_message(self, *_: Any) -> None:
             return None
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, _serving(server):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, serving(server):
         box.port = server.server_address[1]
         yield box
 
@@ -62,7 +62,7 @@ def mail_server() -> Iterator[Postbox]:
         def _say(self, text: str) -> None:
             self.wfile.write(f"{text}\r\n".encode())
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server, _serving(server):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server, serving(server):
         box.port = server.server_address[1]
         yield box
 
@@ -75,7 +75,8 @@ def silent_server() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """It answers in a thread of its own, which has ended afterwards."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -239,6 +239,14 @@ def slots_layer(
         _leave(box, say)
 
 
+@pytest.fixture(scope="module")
+def slots_site(module_boxes: Boxes, slots_layer: Path) -> Site:
+    """Version 1 is live in slot a, as after a reboot; the tests of one file share it."""
+    site = Site(module_boxes(above=[slots_layer]))
+    site.wait_for_version("1")
+    return site
+
+
 @pytest.fixture
 def new(box: Box) -> Notes:
     """A fresh server that root has set up for the sample application; nothing is deployed yet."""

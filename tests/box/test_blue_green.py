@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from box.harness import Boxes
 from box.slotted import CONF, UNITS, Load, Site
 from fakes.deaths import FULL
 
 
 @pytest.fixture(scope="module")
-def site(module_boxes: Boxes, slots_layer: Path) -> Site:
+def site(slots_site: Site) -> Site:
     """Version 1 is live in slot a, as after a reboot; root ran the script of provision once, and no more."""
-    site = Site(module_boxes(above=[slots_layer]))
-    site.wait_for_version("1")
-    return site
+    return slots_site
 
 
 def test_the_first_deploy_starts_one_slot(site: Site) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from box.faults import BUILDS, Before, Disk, begin, failure, go_on, kill_both, recover, visitors
-from box.harness import Boxes
 from box.notes import Notes, Outputs
 from box.slotted import Site
 from fakes.deaths import FULL
@@ -26,10 +25,8 @@ LITTLE = 8192
 
 
 @pytest.fixture(scope="module")
-def slots(module_boxes: Boxes, slots_layer: Path) -> Disk:
-    site = Site(module_boxes(above=[slots_layer]))
-    site.wait_for_version("1")
-    return Disk.under(site)
+def slots(slots_site: Site) -> Disk:
+    return Disk.under(slots_site)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from box.faults import (
     visitors,
     without_sudo,
 )
-from box.harness import DEPLOY_USER, Boxes
+from box.harness import DEPLOY_USER
 from box.notes import reach, rest
 from box.slotted import CONF, UNITS, Site
 from box.whole import settle
@@ -46,10 +46,8 @@ server {
 
 
 @pytest.fixture(scope="module")
-def site(module_boxes: Boxes, slots_layer: Path) -> Site:
-    site = Site(module_boxes(above=[slots_layer]))
-    site.wait_for_version("1")
-    return site
+def site(slots_site: Site) -> Site:
+    return slots_site
 
 
 @pytest.fixture(scope="module")

@@ -34,10 +34,8 @@ REPEATED = 3 if FULL else 1
 
 
 @pytest.fixture(scope="module")
-def slots(module_boxes: Boxes, slots_layer: Path) -> Site:
-    site = Site(module_boxes(above=[slots_layer]))
-    site.wait_for_version("1")
-    return site
+def slots(slots_site: Site) -> Site:
+    return slots_site
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from box.harness import DEPLOY_USER, Box, Boxes, Result, Running, until
+from box.harness import DEPLOY_USER, Box, Result, Running, until
 from box.notes import Notes, reach, rest
 from box.slotted import CONF, Load, Site
 from box.whole import KILL, Seen, assert_whole, conf_of, rest_of, settle, strike
@@ -45,10 +45,8 @@ def health() -> None:
 
 
 @pytest.fixture(scope="module")
-def site(module_boxes: Boxes, slots_layer: Path) -> Site:
-    site = Site(module_boxes(above=[slots_layer]))
-    site.wait_for_version("1")
-    return site
+def site(slots_site: Site) -> Site:
+    return slots_site
 
 
 def deploy_words(version: str) -> dict[str, str]:

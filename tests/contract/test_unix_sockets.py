@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +13,7 @@ import pytest
 
 from mcc.host.http import RealHttp
 from mcc.host.unix_sockets import count
+from postboxes import serving
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -35,14 +35,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(path: Path) -> Iterator[None]:
-    with socketserver.ThreadingUnixStreamServer(str(path), _Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
+    with socketserver.ThreadingUnixStreamServer(str(path), _Handler) as server, serving(server):
+        yield
 
 
 def test_a_request_goes_to_the_socket_with_what_nginx_would_send_along(tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ class Situation:
 def look(request: Request, host: Host, run: str, tool: str, resets: bool = False) -> Situation:
     """Look at everything; nothing is changed. ``tool`` is the version of mcc that runs. Raises Refused."""
     components = components_of(request, host.files)
+    python = has_python(request, host.files)
     ledger = read_ledger(host.files, request.site)
     found = site_databases(request.conf, request.site, host, run)
     alembic = plan_alembic(request, found, components, run, resets)
@@ -183,7 +184,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         version=version_name(now, _taken(host.files, request.site, components, ledger)),
         components=components,
         ledger=ledger,
-        environment=planned_environment(request, host, present) if has_python(request, host.files) else None,
+        environment=planned_environment(request, host, present) if python else None,
         databases=plan_databases(request, found, components, blank=resets),
         alembic=alembic,
         kept=alembic.kept if alembic else found.kept,
@@ -205,7 +206,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
             now,
             run,
             request.stage.name,
-            exchanges=has_python(request, host.files),
+            exchanges=python,
         ),
         crontab=host.crontab.read() if host.crontab.available() else b"",
         recovers_at_boot=recovers_at_boot(host.files, request.site),
@@ -220,7 +221,7 @@ def look(request: Request, host: Host, run: str, tool: str, resets: bool = False
         led_to=led_to(host.files, request.site, ledger, ()),
         running=running(host, request.conf.services, situation.known),
         irreplaceable=irreplaceable(host.files, request.site, ledger),
-        assets=plan_assets(request, host.files, components, situation.known, has_python(request, host.files)),
+        assets=plan_assets(request, host.files, components, situation.known, python),
     )
 
 
