@@ -185,10 +185,12 @@ wire() { # its own network: one cable to a bridge that only the host is on
 }
 
 lay() { # a tmpfs over the base and the layers: what the box writes lives in memory and dies with it
+  # /home is on that tmpfs itself: an overlay has answered ESTALE to a rename of a second name of a file
   local run=$RUN/$1 lower=$2
   mkdir "$run"/{disk,root}; echo "$lower" >"$run/lower"
   mount -t tmpfs -o "size=${BOX_DISK:-4g},mode=755" "mccbox-$1" "$run/disk"; mkdir "$run"/disk/{upper,work}
-  mount -t overlay "mccbox-$1" -o "lowerdir=$lower,upperdir=$run/disk/upper,workdir=$run/disk/work" "$run/root"
+  mount -t overlay "mccbox-$1" -o "lowerdir=$lower,upperdir=$run/disk/upper,workdir=$run/disk/work,xino=on" "$run/root"
+  mkdir "$run/disk/home"; cp -a "$run/root/home/." "$run/disk/home"; mount --bind "$run/disk/home" "$run/root/home"
   echo "$1" >"$run/root/etc/hostname"
   printf '127.0.0.1 %s\n127.0.1.1 %s\n' "localhost box.test app.box.test client.box.test" "$1" >"$run/root/etc/hosts"
 }
@@ -272,7 +274,7 @@ down() {
   set +e
   local run=$RUN/$1 group mount; [ -d "$run" ] || { say "$1 is not up"; return 0; }
   stop "$1"
-  for mount in root disk; do
+  for mount in root/home root disk; do
     mountpoint -q "$run/$mount" && { umount "$run/$mount" 2>/dev/null || umount -l "$run/$mount"; }
   done
   ip netns del "mccbox-$1" 2>/dev/null; ip link del "mb-$1" 2>/dev/null

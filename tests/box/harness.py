@@ -211,7 +211,8 @@ class Box:
         """A layer of all that was written here so far, for other boxes; ``units`` and databases rest meanwhile."""
         resting = [*units, "nginx", "cron", "postgresql@15-main"]
         self.exec(["systemctl", "stop", *resting])
-        subprocess.run(["cp", "-a", self.folder / "disk/upper", folder], check=True)
+        for part, place in (("upper", folder), ("home", folder / "home")):
+            subprocess.run(["cp", "-aT", self.folder / "disk" / part, place], check=True)
         self.exec(["systemctl", "start", *resting])
         return folder
 

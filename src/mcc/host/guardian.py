@@ -110,10 +110,21 @@ def _descendants(root: int) -> list[int]:
 
 
 def _belongs(pid: int, mark: str) -> bool:
-    """Whether a process is a command of this run: marked, or root's (unreadable) through sudo."""
+    """Whether a process is a command of this run: marked, root's (unreadable) through sudo, or about to become one.
+
+    Between fork(2) and execve(2) a command is a copy of the runner, which is not marked; while it is being
+    exchanged it has no environment yet (proc_pid_environ(5)). A daemon has its own words and variables by then.
+    """
+    folder = Path("/proc") / str(pid)
     try:
-        return f"{MARK}={mark}".encode() in (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0")
+        environment = (folder / "environ").read_bytes()
+        words = (folder / "cmdline").read_bytes()
+        is_copy = words == Path("/proc/self/cmdline").read_bytes()
+        is_over = (folder / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except PermissionError:
         return True
     except OSError:
         return False
+    if not environment and not words:
+        return not is_over
+    return is_copy or f"{MARK}={mark}".encode() in environment.split(b"\0")
