@@ -12,7 +12,7 @@
 #   box.sh nuke             stop every box, remove every base and every key
 #
 # MCC_BOX_ROOT   where all this is kept (default: mcc-box in TMPDIR or /tmp)
-# BOX_DISK       how much a box may write to its disk (default 4g); it lies in memory
+# BOX_DISK       how much a box may write to its disk (default 4g), beside the homes it starts with; it lies in memory
 # BOX_OWNER      process id; when that process is dead, `sweep` takes the box down
 # BOX_OWN_CACHE  1: uv's cache is a copy in the deploy user's home, on the file system of the sites
 # BOX_UV         the uv to put in (default: the one of this checkout's .venv, then PATH)
@@ -188,9 +188,11 @@ lay() { # a tmpfs over the base and the layers: what the box writes lives in mem
   # /home is on that tmpfs itself: an overlay has answered ESTALE to a rename of a second name of a file
   local run=$RUN/$1 lower=$2
   mkdir "$run"/{disk,root}; echo "$lower" >"$run/lower"
-  mount -t tmpfs -o "size=${BOX_DISK:-4g},mode=755" "mccbox-$1" "$run/disk"; mkdir "$run"/disk/{upper,work}
+  mount -t tmpfs -o mode=755 "mccbox-$1" "$run/disk"; mkdir "$run"/disk/{upper,work}
   mount -t overlay "mccbox-$1" -o "lowerdir=$lower,upperdir=$run/disk/upper,workdir=$run/disk/work,xino=on" "$run/root"
   mkdir "$run/disk/home"; cp -a "$run/root/home/." "$run/disk/home"; mount --bind "$run/disk/home" "$run/root/home"
+  local disk=${BOX_DISK:-4g} there; there=$(du -sB1 "$run/disk/home" | cut -f1)
+  mount -o "remount,size=$(($(numfmt --from=iec "${disk^^}") + there))" "$run/disk"
   echo "$1" >"$run/root/etc/hostname"
   printf '127.0.0.1 %s\n127.0.1.1 %s\n' "localhost box.test app.box.test client.box.test" "$1" >"$run/root/etc/hosts"
 }

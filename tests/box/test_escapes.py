@@ -149,7 +149,7 @@ def test_who_exchanges_a_database_for_a_link_while_it_is_migrated_changes_his_ow
 
 def test_the_same_attempts_work_for_who_has_the_rights(site: Notes) -> None:
     """In a copy, as root: else what denies them would be a path that is not there, and not a right that is missing."""
-    box, copy, small = site.box, "/var/tmp/copy", "/var/tmp/small"
+    box, copy, small = site.box, "/home/copy", "/home/small"  # on the disk of the site, for hard links
     box.exec(f"cp -a {site.base} {small} && rm -rf {small}/.mcc/tool/* {small}/venvs/*/lib/python3*/site-packages/*")
     environment = {"B": copy, "U": site.units[1], "T": "/var/tmp"}
     failed = {}

@@ -499,17 +499,17 @@ def test_links_that_come_and_go_meanwhile_lead_root_nowhere(fresh: Server) -> No
 def test_what_another_way_of_ownership_left_becomes_the_deploy_users(fresh: Server) -> None:
     """Releases that chown gave to the service are its no longer; no link and no second name is followed."""
     box = fresh.box
-    box.exec(f"mkdir -p {SITE}/api/vrs-1/api {SITE}/logs /srv/other", DEPLOY_USER, check=False)
-    box.exec("install -d -o www-data /srv/other; install -o www-data /dev/null /srv/other/file")
-    box.exec(f"touch {SITE}/api/vrs-1/api/main.py {SITE}/logs/api.log; ln /srv/other/file {SITE}/api/vrs-1/second")
-    box.exec(f"ln -s /srv/other {SITE}/api/vrs-1/link; chown -hR www-data:{DEPLOY_USER} {SITE}/api {SITE}/logs")
+    box.exec(f"mkdir -p {SITE}/api/vrs-1/api {SITE}/logs /home/other", DEPLOY_USER, check=False)
+    box.exec("install -d -o www-data /home/other; install -o www-data /dev/null /home/other/file")
+    box.exec(f"touch {SITE}/api/vrs-1/api/main.py {SITE}/logs/api.log; ln /home/other/file {SITE}/api/vrs-1/second")
+    box.exec(f"ln -s /home/other {SITE}/api/vrs-1/link; chown -hR www-data:{DEPLOY_USER} {SITE}/api {SITE}/logs")
     try:
         done = fresh.provision("--only", "folders")
         assert done.ok, done
-        owner = "stat -c %U -- api logs api/vrs-1/api/main.py api/vrs-1/link logs/api.log api/vrs-1/second /srv/other"
+        owner = "stat -c %U -- api logs api/vrs-1/api/main.py api/vrs-1/link logs/api.log api/vrs-1/second /home/other"
         assert box.exec(owner, cwd=SITE).stdout.split() == [DEPLOY_USER] * 4 + ["www-data"] * 3
     finally:
-        box.exec(f"rm -r /srv/other {SITE} /var/backups/mcc", check=False)
+        box.exec(f"rm -r /home/other {SITE} /var/backups/mcc", check=False)
 
 
 def test_what_was_made_by_hand_is_taken_over_as_it_is(fresh: Server) -> None:
