@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from mcc.host import streams
+from mcc.host.proc import PARENT, STATE, stat_fields
 from mcc.host.signals import SIGNALS
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -99,8 +100,7 @@ def _descendants(root: int) -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                after_name = (folder / "stat").read_text().rpartition(")")[2].split()
-                parents[int(folder.name)] = int(after_name[1])
+                parents[int(folder.name)] = int(stat_fields(int(folder.name))[PARENT])
     found = {root}
     while True:
         more = {pid for pid, parent in parents.items() if parent in found} - found
@@ -120,7 +120,7 @@ def _belongs(pid: int, mark: str) -> bool:
         environment = (folder / "environ").read_bytes()
         words = (folder / "cmdline").read_bytes()
         is_copy = words == Path("/proc/self/cmdline").read_bytes()
-        is_over = (folder / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        is_over = stat_fields(pid)[STATE] in "ZX"
     except PermissionError:
         return True
     except OSError:

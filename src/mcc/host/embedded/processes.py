@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcc.host.embedded.client import Process
-
-# Fields of proc_pid_stat(5), counted from 0 behind the command's name.
-_STATE, _GROUP, _START_TIME = 0, 2, 19
+from mcc.host.proc import GROUP, START_TIME, STATE, stat_fields
 
 _POLL = 0.02
 _GROUP_LIMIT = 2.0  # seconds for what a service left in its process group, after it has ended
@@ -21,7 +19,7 @@ _GROUP_LIMIT = 2.0  # seconds for what a service left in its process group, afte
 def uptime(process: Process) -> float:
     """Seconds since the start: from the kernel, or from supervisord's whole seconds."""
     with contextlib.suppress(OSError, IndexError, ValueError, AttributeError):
-        started = int(_fields(process.pid)[_START_TIME]) / os.sysconf("SC_CLK_TCK")
+        started = int(stat_fields(process.pid)[START_TIME]) / os.sysconf("SC_CLK_TCK")
         return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
     # Both are rounded down, so the true time may be up to a second less.
     return max(0.0, float(process.now - process.start - 1))
@@ -59,10 +57,6 @@ def _lives(group: int) -> bool:
 
 def _is_alive_in(group: int, pid: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
-        fields = _fields(pid)
-        return int(fields[_GROUP]) == group and fields[_STATE] not in "ZX"
+        fields = stat_fields(pid)
+        return int(fields[GROUP]) == group and fields[STATE] not in "ZX"
     return False
-
-
-def _fields(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
