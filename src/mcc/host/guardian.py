@@ -113,18 +113,17 @@ def _belongs(pid: int, mark: str) -> bool:
     """Whether a process is a command of this run: marked, root's (unreadable) through sudo, or about to become one.
 
     Between fork(2) and execve(2) a command is a copy of the runner, which is not marked; while it is being
-    exchanged it has no environment yet (proc_pid_environ(5)). A daemon has its own words and variables by then.
+    exchanged it has no words yet (proc_pid_cmdline(5)). They are read first: who has words has variables too.
     """
     folder = Path("/proc") / str(pid)
     try:
-        environment = (folder / "environ").read_bytes()
         words = (folder / "cmdline").read_bytes()
-        is_copy = words == Path("/proc/self/cmdline").read_bytes()
-        is_over = stat_fields(pid)[STATE] in "ZX"
+        if not words:
+            return stat_fields(pid)[STATE] not in "ZX"
+        if words == Path("/proc/self/cmdline").read_bytes():
+            return True
+        return f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0")
     except PermissionError:
         return True
     except OSError:
         return False
-    if not environment and not words:
-        return not is_over
-    return is_copy or f"{MARK}={mark}".encode() in environment.split(b"\0")
